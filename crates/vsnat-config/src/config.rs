@@ -1,0 +1,76 @@
+//! A director as its file describes it, checked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+use vsnat_api::{ConnectionState, ServerSpec, ServiceSpec};
+
+use crate::{Desired, DirectorName};
+
+/// Everything a file says. What it leaves out has its default here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub name: DirectorName,
+    /// The interface towards the clients; it carries the VIPs.
+    pub outer: String,
+    /// The interfaces towards the real servers, at least one.
+    pub inner: Vec<String>,
+    /// Each VIP with the prefix it is put on the outer interface with.
+    pub vips: Vec<Ipv4Net>,
+    pub masquerade: Masquerade,
+    /// Source prefixes whose service traffic is refused.
+    pub deny: Vec<Ipv4Net>,
+    pub limits: Limits,
+    /// Only the states the file names; all others keep IPVS's timeout.
+    pub timeouts: BTreeMap<ConnectionState, Duration>,
+    pub services: Vec<DesiredService>,
+}
+
+impl Config {
+    /// What the file wants in the tables.
+    pub fn desired(&self) -> Desired {
+        Desired {
+            services: self.services.clone(),
+            deny: self.deny.clone(),
+        }
+    }
+}
+
+/// Whose own traffic leaves by the address of the outer interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Masquerade {
+    /// Nobody's.
+    Off,
+    /// That of every network an inner interface has an address in.
+    InnerNetworks,
+    /// That of these networks.
+    Networks(Vec<Ipv4Net>),
+}
+
+/// Sizes of the tables; they are fixed while the data plane lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub connections: u32,
+    pub services: u32,
+    pub servers: u32,
+}
+
+impl Default for Limits {
+    /// A quarter of a million connections is an hour of 70 new ones a second
+    /// and some tens of megabytes; services and servers cost next to nothing.
+    fn default() -> Self {
+        Limits {
+            connections: 262_144,
+            services: 1_024,
+            servers: 8_192,
+        }
+    }
+}
+
+/// A service and its servers, in the order they are to be added.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DesiredService {
+    pub spec: ServiceSpec,
+    pub servers: Vec<ServerSpec>,
+}

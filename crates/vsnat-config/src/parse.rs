@@ -1,0 +1,86 @@
+//! From text to [`Config`], gathering every mistake on the way.
+
+use toml::de::DeTable;
+
+use crate::director::{self, Director};
+use crate::mistake::Notes;
+use crate::section::Section;
+use crate::settings;
+use crate::{Config, Mistakes, services};
+
+const DIRECTOR: &str = "[director]";
+const LIMITS: &str = "[limits]";
+const TIMEOUTS: &str = "[timeouts]";
+const SERVICE: &str = "[[service]]";
+
+/// Reads the text of `file`; the name only serves the messages.
+pub fn parse(file: &str, text: &str) -> Result<Config, Mistakes> {
+    let mut notes = Notes::new(text);
+    let config = read(text, &mut notes);
+    match config {
+        Some(config) if notes.is_empty() => Ok(config),
+        _ => Err(Mistakes {
+            file: file.to_owned(),
+            mistakes: notes.into_sorted(),
+        }),
+    }
+}
+
+fn read(text: &str, notes: &mut Notes) -> Option<Config> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        let message = format!("this is not TOML: {}", error.message());
+        notes.add_unreadable(span, message);
+    }
+    let root = Section::new("the file", document.get_ref(), 0..0);
+    root.check_keys(&["director", "limits", "timeouts", "service"], notes);
+
+    let limits = match Section::of(&root, LIMITS, notes) {
+        Some(section) => settings::limits(&section, notes),
+        None => Default::default(),
+    };
+    let timeouts = match Section::of(&root, TIMEOUTS, notes) {
+        Some(section) => settings::timeouts(&section, notes),
+        None => Default::default(),
+    };
+    let director = match Section::of(&root, DIRECTOR, notes) {
+        Some(section) => director::read(&section, notes),
+        None => {
+            no_director(&root, notes);
+            None
+        }
+    };
+    let sections = Section::all_of(&root, SERVICE, "service", notes);
+    let vips = director.as_ref().map(|d| d.vips.as_slice());
+    let services = services::read(&sections, vips, limits, notes);
+
+    let Director {
+        name,
+        outer,
+        inner,
+        vips,
+        masquerade,
+        deny,
+    } = director?;
+    Some(Config {
+        name,
+        outer: outer?,
+        inner,
+        vips,
+        masquerade,
+        deny,
+        limits,
+        timeouts,
+        services,
+    })
+}
+
+fn no_director(root: &Section, notes: &mut Notes) {
+    if root.value("director").is_some() {
+        return;
+    }
+    let message = "there is no [director]; add one that names the outer and inner interfaces \
+                   and the vips";
+    notes.add_missing(0..0, message.to_owned());
+}

@@ -1,0 +1,335 @@
+//! Every mistake a file can hold: one case each, with the line it is on.
+
+use vsnat_config::{Config, Mistakes, parse};
+
+const DIRECTOR: &str = r#"[director]
+outer = "eth0"
+inner = ["eth1"]
+vips = ["192.168.28.167/24"]
+"#;
+
+const SERVICE: &str = r#"[[service]]
+protocol = "tcp"
+address = "192.168.28.167:80"
+"#;
+
+fn mistakes(text: &str) -> Vec<(usize, String)> {
+    let Mistakes { mistakes, .. } = parse("web.toml", text).expect_err("no mistake was found");
+    mistakes.into_iter().map(|m| (m.line, m.message)).collect()
+}
+
+#[track_caller]
+fn one_mistake(text: &str, line: usize, parts: &[&str]) {
+    let found = mistakes(text);
+    assert_eq!(found.len(), 1, "{found:#?}\n{text}");
+    assert_eq!(found[0].0, line, "{found:#?}\n{text}");
+    for part in parts {
+        assert!(
+            found[0].1.contains(part),
+            "no \"{part}\" in: {}",
+            found[0].1
+        );
+    }
+}
+
+/// `[director]` with one line more or replaced, then the mistake of that line.
+#[track_caller]
+fn in_director(line: &str, at: usize, parts: &[&str]) {
+    let key = line.split_whitespace().next().unwrap();
+    let mut kept: Vec<&str> = DIRECTOR.lines().collect();
+    match kept
+        .iter()
+        .position(|l| l.split_whitespace().next() == Some(key))
+    {
+        Some(index) => kept[index] = line,
+        None => kept.push(line),
+    }
+    one_mistake(&kept.join("\n"), at, parts);
+}
+
+/// A service with more lines; the mistake is counted from `[[service]]` = 1.
+#[track_caller]
+fn in_service(lines: &str, at: usize, parts: &[&str]) {
+    let text = format!("{DIRECTOR}{SERVICE}{lines}\n");
+    one_mistake(&text, DIRECTOR.lines().count() + at, parts);
+}
+
+#[track_caller]
+fn in_server(address: &str, parts: &[&str]) {
+    let lines = format!("[[service.server]]\naddress = \"{address}\"");
+    in_service(&lines, 5, parts);
+}
+
+#[track_caller]
+fn valid(text: &str) -> Config {
+    parse("web.toml", text).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+#[test]
+fn director_missing() {
+    one_mistake("", 1, &["no [director]"]);
+}
+
+#[test]
+fn director_no_table() {
+    let found = mistakes("director = 1");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].1.contains("begin a table with [director]"));
+}
+
+#[test]
+fn required_keys_missing() {
+    let found = mistakes("\n[director]\n");
+    let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [2, 2, 2], "{found:?}");
+    for key in ["outer", "inner", "vips"] {
+        assert!(
+            found
+                .iter()
+                .any(|(_, m)| m.contains(&format!("has no {key}"))),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn director_name() {
+    in_director("name = \"Web Farm\"", 5, &["\"Web Farm\"", "small letters"]);
+    let long = format!("name = \"{}\"", "x".repeat(33));
+    in_director(&long, 5, &["1 to 32"]);
+}
+
+#[test]
+fn interfaces() {
+    in_director("outer = 7", 2, &["outer must be a text", "a number"]);
+    in_director("outer = \"eth0/1\"", 2, &["cannot be an interface's name"]);
+    in_director("outer = \"a-very-long-name\"", 2, &["ip link"]);
+    in_director("inner = \"eth1\"", 3, &["inner must be a list"]);
+    in_director("inner = []", 3, &["inner is empty"]);
+    in_director("inner = [\"eth0\"]", 3, &["outer interface too"]);
+    in_director("inner = [\"eth1\", \"eth1\"]", 3, &["named twice"]);
+    in_director("inner = [\"eth1\", 3]", 3, &["must be a text"]);
+}
+
+#[test]
+fn vips() {
+    in_director("vips = []", 4, &["vips is empty"]);
+    in_director(
+        "vips = [\"192.168.28.0/24\"]",
+        4,
+        &["address of the network"],
+    );
+    in_director("vips = [\"192.168.28.255/24\"]", 4, &["broadcast"]);
+    in_director("vips = [\"192.168.28.1/33\"]", 4, &["/33", "/32"]);
+    in_director("vips = [\"224.0.0.1\"]", 4, &["multicast"]);
+    in_director("vips = [\"127.0.0.1\"]", 4, &["loopback"]);
+    in_director("vips = [\"0.0.0.0\"]", 4, &["no host's address"]);
+    in_director("vips = [\"2001:db8::1\"]", 4, &["IPv6"]);
+    in_director("vips = [\"www.example.org\"]", 4, &["is a name"]);
+    in_director("vips = [\"192.168.28\"]", 4, &["no IPv4 address"]);
+    in_director(
+        "vips = [\"192.168.28.1\", \"192.168.28.1/24\"]",
+        4,
+        &["given twice"],
+    );
+}
+
+#[test]
+fn masquerade_and_deny() {
+    in_director(
+        "masquerade = \"yes\"",
+        5,
+        &["true, false or a list", "a text"],
+    );
+    in_director(
+        "masquerade = [\"10.0.100.1/24\"]",
+        5,
+        &["10.0.100.0/24", "behind"],
+    );
+    in_director("deny = \"203.0.113.0/24\"", 5, &["deny must be a list"]);
+    in_director("deny = [\"203.0.113.9/24\"]", 5, &["203.0.113.0/24"]);
+    in_director(
+        "deny = [\"0.0.0.0/0\"]",
+        5,
+        &["every address", "name the networks meant"],
+    );
+    in_director(
+        "deny = [\"203.0.113.0/24\", \"203.0.113.7\"]",
+        5,
+        &["overlap", "line 5"],
+    );
+}
+
+#[test]
+fn unknown_keys() {
+    in_director("vip = [\"1.2.3.4\"]", 5, &["vip", "did you mean vips?"]);
+    in_director("gateway = \"10.0.0.1\"", 5, &["known are name, outer"]);
+    in_service("schedular = \"rr\"", 4, &["did you mean scheduler?"]);
+    let top = format!("{DIRECTOR}[timeout]\nudp = \"1s\"\n");
+    one_mistake(&top, 5, &["did you mean timeouts?"]);
+    in_service(
+        "[[service.server]]\naddress = \"10.0.0.1\"\nwieght = 1",
+        6,
+        &["did you mean weight?"],
+    );
+}
+
+#[test]
+fn limits() {
+    let with = |line: &str| format!("{DIRECTOR}[limits]\n{line}\n");
+    one_mistake(&with("connections = 10"), 6, &["from 64 to"]);
+    one_mistake(&with("connections = -5"), 6, &["from 64 to"]);
+    one_mistake(
+        &with("connections = 99999999999999999999"),
+        6,
+        &["too large"],
+    );
+    one_mistake(&with("services = \"9\""), 6, &["whole number"]);
+    one_mistake(&with("servers = 0"), 6, &["from 1 to"]);
+    let two = format!(
+        "{DIRECTOR}[limits]\nservices = 1\n{SERVICE}{}",
+        SERVICE.replace(":80", ":81")
+    );
+    one_mistake(&two, 10, &["passes 1 services", "[limits]"]);
+    let many = format!(
+        "{DIRECTOR}[limits]\nservers = 1\n{SERVICE}{}",
+        "[[service.server]]\naddress = \"10.0.0.1\"\n[[service.server]]\naddress = \"10.0.0.2\"\n"
+    );
+    one_mistake(&many, 7, &["passes 1 servers"]);
+}
+
+#[test]
+fn timeouts() {
+    let with = |line: &str| format!("{DIRECTOR}[timeouts]\n{line}\n");
+    one_mistake(
+        &with("tcp_established = \"long\""),
+        6,
+        &["no duration", "15m"],
+    );
+    one_mistake(&with("udp = 300"), 6, &["text in quotes"]);
+    one_mistake(&with("udp = \"10ms\""), 6, &["from 1s"]);
+    one_mistake(&with("udp = \"365days\""), 6, &["7days"]);
+    one_mistake(
+        &with("tcp_establised = \"1s\""),
+        6,
+        &["did you mean tcp_established?"],
+    );
+}
+
+#[test]
+fn services() {
+    let with = |service: &str| format!("{DIRECTOR}{service}");
+    one_mistake(
+        &with("[service]\nprotocol = \"tcp\""),
+        5,
+        &["[[service]]", "two brackets"],
+    );
+    one_mistake(
+        &with(&SERVICE.replace("tcp", "sctp")),
+        6,
+        &["unknown protocol"],
+    );
+    one_mistake(
+        &with("[[service]]\naddress = \"192.168.28.167:80\""),
+        5,
+        &["no protocol"],
+    );
+    one_mistake(&with("[[service]]\nprotocol = \"udp\""), 5, &["no address"]);
+    one_mistake(&with(&SERVICE.replace(":80", "")), 7, &["has no port"]);
+    one_mistake(&with(&SERVICE.replace(":80", ":0")), 7, &["port 0"]);
+    one_mistake(&with(&SERVICE.replace(":80", ":http")), 7, &["is no port"]);
+    one_mistake(
+        &with(&SERVICE.replace(".167", ".168")),
+        7,
+        &["no VIP", "add \"192.168.28.168\" to vips"],
+    );
+    in_service(
+        "scheduler = \"wrrr\"",
+        4,
+        &["rr, wrr, lc, wlc", "did you mean"],
+    );
+    one_mistake(
+        &format!("{DIRECTOR}{SERVICE}{SERVICE}"),
+        10,
+        &["already", "line 7"],
+    );
+}
+
+#[test]
+fn servers() {
+    in_server("224.0.0.5:80", &["multicast"]);
+    in_server("255.255.255.255:80", &["broadcast"]);
+    in_server("0.0.0.0:80", &["no host's address"]);
+    in_server("127.0.0.1:80", &["loopback"]);
+    in_server("241.0.0.1:80", &["reserved"]);
+    in_server("192.168.28.167:8080", &["is a VIP"]);
+    in_server("10.0.100.11:0", &["port 0"]);
+    in_server("10.0.100.256", &["no IPv4 address"]);
+    in_service("[[service.server]]\nweight = 1", 4, &["has no address"]);
+    let weight = |w: &str| format!("[[service.server]]\naddress = \"10.0.0.1\"\nweight = {w}");
+    in_service(&weight("-1"), 6, &["weight must be from 0"]);
+    in_service(&weight("2147483648"), 6, &["2147483647"]);
+    in_service(&weight("1.5"), 6, &["whole number", "a fraction"]);
+    in_service(
+        "[[service.server]]\naddress = \"10.0.0.1\"\n[[service.server]]\naddress = \"10.0.0.1:80\"",
+        7,
+        &["already", "line 9"],
+    );
+    in_service("server = [1]", 4, &["a number where a table"]);
+}
+
+#[test]
+fn not_toml() {
+    one_mistake(&format!("{DIRECTOR}name = \n"), 5, &["not TOML"]);
+    one_mistake(
+        &format!("{DIRECTOR}outer = \"eth2\"\n"),
+        5,
+        &["not TOML", "duplicate"],
+    );
+}
+
+#[test]
+fn all_at_once_in_the_order_of_lines() {
+    let text = format!(
+        "{DIRECTOR}deny = [\"203.0.113.9/24\"]\nnmae = \"x\"\n[limits]\nservers = 0\n{}",
+        SERVICE.replace("tcp", "icmp").replace(":80", "")
+    );
+    let lines: Vec<usize> = mistakes(&text).iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [5, 6, 8, 10, 11]);
+}
+
+#[test]
+fn mistakes_beside_an_unreadable_line_are_told_too() {
+    let text = format!("{DIRECTOR}name = \n[limits]\nservers = 0\n");
+    let lines: Vec<usize> = mistakes(&text).iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [5, 7]);
+}
+
+#[test]
+fn reads_as_file_line_column() {
+    let mistakes = parse("web.toml", &format!("{DIRECTOR}nmae = \"x\"\n")).unwrap_err();
+    assert_eq!(
+        mistakes.to_string(),
+        "web.toml:5:1: unknown key nmae in [director]; did you mean name?"
+    );
+}
+
+#[test]
+fn the_whole_format() {
+    let config = valid(include_str!("web.toml"));
+    assert_eq!(config.name.as_str(), "web");
+    assert_eq!(config.inner, ["eth1"]);
+    assert_eq!(config.vips, ["192.168.28.167/24".parse().unwrap()]);
+    assert_eq!(config.limits.connections, 1_000);
+    assert_eq!(config.timeouts.len(), 2);
+    assert_eq!(config.services.len(), 2);
+    let web = &config.services[0];
+    assert_eq!(web.spec.scheduler.name(), "rr");
+    assert_eq!(
+        web.servers[1].address,
+        "10.0.100.12:80".parse().unwrap(),
+        "the service's port"
+    );
+    assert_eq!(web.servers[1].weight.get(), 3);
+    assert_eq!(config.services[1].spec.scheduler.name(), "wlc", "default");
+}
