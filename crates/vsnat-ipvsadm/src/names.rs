@@ -1,0 +1,71 @@
+//! Look-ups between numbers and names.
+//!
+//! The crate opens no socket, so whoever prints or reads names lends the
+//! look-ups: an executable those of its C library, a test a small table.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use vsnat_api::Protocol;
+
+use crate::NameStyle;
+
+/// Host and service names, in both directions.
+pub trait Names {
+    /// The first IPv4 address of a host.
+    fn address_of(&self, host: &str) -> Option<Ipv4Addr>;
+    /// The port of a service such as "http".
+    fn port_of(&self, service: &str, protocol: Protocol) -> Option<u16>;
+    /// The name of a host.
+    fn host_of(&self, address: Ipv4Addr) -> Option<String>;
+    /// The name of the service at a port.
+    fn service_of(&self, port: u16, protocol: Protocol) -> Option<String>;
+}
+
+/// Knows no name at all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoNames;
+
+impl Names for NoNames {
+    fn address_of(&self, _host: &str) -> Option<Ipv4Addr> {
+        None
+    }
+
+    fn port_of(&self, _service: &str, _protocol: Protocol) -> Option<u16> {
+        None
+    }
+
+    fn host_of(&self, _address: Ipv4Addr) -> Option<String> {
+        None
+    }
+
+    fn service_of(&self, _port: u16, _protocol: Protocol) -> Option<String> {
+        None
+    }
+}
+
+/// `host:port` as a listing shows it.
+pub(crate) fn endpoint(
+    address: SocketAddrV4,
+    protocol: Protocol,
+    style: NameStyle,
+    names: &dyn Names,
+) -> String {
+    match style {
+        NameStyle::Numeric => address.to_string(),
+        NameStyle::Names => {
+            let host = names.host_of(*address.ip());
+            let host = host.unwrap_or_else(|| address.ip().to_string());
+            let port = port_name(address.port(), protocol, names);
+            format!("{host}:{port}")
+        }
+    }
+}
+
+/// Port 0 stands for "any port" and has no name.
+fn port_name(port: u16, protocol: Protocol, names: &dyn Names) -> String {
+    let name = match port {
+        0 => None,
+        port => names.service_of(port, protocol),
+    };
+    name.unwrap_or_else(|| port.to_string())
+}

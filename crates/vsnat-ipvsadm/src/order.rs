@@ -1,0 +1,82 @@
+//! The order of listings, with IPVS's quirk.
+//!
+//! ipvsadm compares addresses by the sign of a 32-bit difference, so addresses
+//! more than 2^31 apart sort the wrong way round: 224.0.0.1 stands before
+//! 10.0.1.100. That is no total order. The standard library's sort may panic on
+//! such a comparison; a merge sort that splits in halves gives what the C
+//! library's gives ipvsadm.
+
+use std::cmp::Ordering;
+use std::net::SocketAddrV4;
+
+use vsnat_api::{ServerView, ServiceView};
+
+use crate::Order;
+
+pub(crate) fn services(services: &[ServiceView], order: Order) -> Vec<&ServiceView> {
+    let kept = services.iter().collect();
+    match order {
+        Order::Kept => kept,
+        Order::Sorted => merge_sort(kept, &|a, b| {
+            let (a, b) = (a.spec.key, b.spec.key);
+            let protocol = a.protocol.number().cmp(&b.protocol.number());
+            protocol.then_with(|| compare(a.address, b.address))
+        }),
+    }
+}
+
+pub(crate) fn servers(servers: &[ServerView], order: Order) -> Vec<&ServerView> {
+    let kept = servers.iter().collect();
+    match order {
+        Order::Kept => kept,
+        Order::Sorted => merge_sort(kept, &|a, b| compare(a.spec.address, b.spec.address)),
+    }
+}
+
+fn compare(a: SocketAddrV4, b: SocketAddrV4) -> Ordering {
+    let difference = a.ip().to_bits().wrapping_sub(b.ip().to_bits());
+    let address = difference.cast_signed().cmp(&0);
+    address.then_with(|| a.port().cmp(&b.port()))
+}
+
+fn merge_sort<'a, T>(mut items: Vec<&'a T>, compare: &dyn Fn(&T, &T) -> Ordering) -> Vec<&'a T> {
+    if items.len() < 2 {
+        return items;
+    }
+    let right = items.split_off(items.len() / 2);
+    let mut left = merge_sort(items, compare).into_iter().peekable();
+    let mut right = merge_sort(right, compare).into_iter().peekable();
+    let mut merged = Vec::new();
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let next = match compare(a, b) {
+            Ordering::Less | Ordering::Equal => left.next(),
+            Ordering::Greater => right.next(),
+        };
+        merged.extend(next);
+    }
+    merged.extend(left);
+    merged.extend(right);
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn sorting_keeps_every_item_though_the_comparison_goes_round_in_circles() {
+        let step = |index: u32| {
+            let address = Ipv4Addr::from_bits(index.wrapping_mul(0x5555_5555));
+            SocketAddrV4::new(address, 80)
+        };
+        let addresses: Vec<_> = (0..100).map(step).collect();
+        let mut sorted = merge_sort(addresses.iter().collect(), &|a, b| compare(*a, *b));
+        assert_eq!(sorted.len(), addresses.len());
+        sorted.sort();
+        let mut expected: Vec<_> = addresses.iter().collect();
+        expected.sort();
+        assert_eq!(sorted, expected);
+    }
+}

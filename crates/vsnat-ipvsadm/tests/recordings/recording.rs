@@ -1,0 +1,88 @@
+//! The format of a recording.
+
+pub struct Recording {
+    /// Words behind the name of the program.
+    pub args: Vec<String>,
+    pub exit_code: u8,
+    pub stdout: String,
+    pub stderr: String,
+    /// The table as lines of `ipvsadm -Sn`.
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+    pub note: String,
+}
+
+impl Recording {
+    pub fn read(text: &str) -> Self {
+        let mut sections = text.split("\n--- ");
+        let head = sections.next().expect("a head");
+        let (command, exit_code) = head.split_once("\nrc=").expect("an exit code");
+        let mut recording = Recording {
+            args: args(command.trim_start_matches("$ ")),
+            exit_code: exit_code.trim().parse().expect("an exit code of one byte"),
+            stdout: String::new(),
+            stderr: String::new(),
+            before: Vec::new(),
+            after: Vec::new(),
+            note: String::new(),
+        };
+        let mut changed = false;
+        for section in sections {
+            let (name, body) = section.split_once(" ---").expect("the name of a section");
+            match name {
+                "stdout" => recording.stdout = output(body),
+                "stderr" => recording.stderr = output(body),
+                "table before (ipvsadm -Sn)" => recording.before = table(body),
+                "table after (ipvsadm -Sn)" => {
+                    recording.after = table(body);
+                    changed = true;
+                }
+                "note" => recording.note = body.trim().to_owned(),
+                other => panic!("unknown section {other:?}"),
+            }
+        }
+        if !changed {
+            recording.after = recording.before.clone();
+        }
+        recording
+    }
+
+    pub fn has(&self, arg: &str) -> bool {
+        self.args.iter().any(|word| word == arg)
+    }
+
+    /// Whether the line lists connections.
+    pub fn lists_connections(&self) -> bool {
+        self.stdout.starts_with("IPVS connection entries\n")
+    }
+}
+
+/// The command is what is run last, without a redirection of its input.
+fn args(command: &str) -> Vec<String> {
+    let command = command.rsplit("; ").next().unwrap_or(command);
+    let command = command.split(" < ").next().unwrap_or(command);
+    let mut words = command.split(' ').map(|word| match word {
+        "''" => String::new(),
+        word => word.to_owned(),
+    });
+    // The save tool runs ipvsadm -S with the options it was given.
+    match words.next().as_deref() {
+        Some("ipvsadm") => words.collect(),
+        Some("ipvsadm-save") => std::iter::once("-S".to_owned()).chain(words).collect(),
+        other => panic!("a recording of {other:?}"),
+    }
+}
+
+fn output(body: &str) -> String {
+    let body = body.strip_prefix('\n').unwrap_or(body);
+    let mut text = body.trim_end_matches('\n').to_owned();
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn table(body: &str) -> Vec<String> {
+    let lines = body.trim().lines().filter(|line| *line != "<empty>");
+    lines.map(str::to_owned).collect()
+}
