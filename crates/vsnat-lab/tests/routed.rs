@@ -1,5 +1,6 @@
 //! A lab without a director: plain routing, real servers, load, teardown.
 //! Needs root, because it makes network namespaces.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddrV4, TcpStream, UdpSocket};
