@@ -1,6 +1,8 @@
 //! Whatever runs and whatever is wanted: the difference leads from one to the
 //! other, and equal states differ by nothing.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ipnet::Ipv4Net;

@@ -1,5 +1,11 @@
 //! Every mistake a file can hold: one case each, with the line it is on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use vsnat_config::{Config, Mistakes, parse};
 
 const DIRECTOR: &str = r#"[director]

@@ -1,0 +1,106 @@
+//! What can be asked, and how it is answered.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+use vsnat_api::{CommandRequest, CommandResponse};
+
+use crate::api::ErrorBody;
+use crate::engine::{Engine, Gone};
+use crate::restore::RestoreError;
+
+/// A restored table of 8,192 servers is a megabyte; this leaves room.
+const MAX_REQUEST: usize = 16 << 20;
+
+/// A client's wish that the director be taken down, to be answered when it is.
+pub(crate) type DownRequest = oneshot::Sender<Result<(), RestoreError>>;
+
+#[derive(Clone)]
+struct Api {
+    engine: Arc<Engine>,
+    down: mpsc::Sender<DownRequest>,
+}
+
+pub(crate) fn router(engine: Arc<Engine>, down: mpsc::Sender<DownRequest>) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/services", get(services))
+        .route("/v1/connections", get(connections))
+        .route("/v1/deny", get(deny))
+        .route("/v1/commands", post(commands))
+        .route("/v1/down", post(take_down))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_REQUEST))
+        .with_state(Api { engine, down })
+}
+
+async fn status(State(api): State<Api>) -> Response {
+    answer(api.engine.blocking(Engine::status).await)
+}
+
+async fn services(State(api): State<Api>) -> Response {
+    answer(api.engine.blocking(Engine::services).await)
+}
+
+async fn connections(State(api): State<Api>) -> Response {
+    answer(api.engine.blocking(Engine::connections).await)
+}
+
+async fn deny(State(api): State<Api>) -> Response {
+    answer(api.engine.blocking(Engine::deny).await)
+}
+
+async fn commands(
+    State(api): State<Api>,
+    request: Result<Json<CommandRequest>, JsonRejection>,
+) -> Response {
+    let request = match request {
+        Ok(Json(request)) => request,
+        Err(rejection) => return refuse(rejection.status(), rejection.body_text()),
+    };
+    let apply = move |engine: &Engine| engine.apply(&request.commands);
+    let results = api.engine.blocking(apply).await;
+    answer(results.map(|results| CommandResponse { results }))
+}
+
+async fn take_down(State(api): State<Api>) -> Response {
+    let (done, result) = oneshot::channel();
+    if api.down.send(done).await.is_err() {
+        return answer::<()>(Err(Gone));
+    }
+    match result.await {
+        Ok(Ok(())) => answer(Ok(())),
+        Ok(Err(error)) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        Err(_) => answer::<()>(Err(Gone)),
+    }
+}
+
+async fn unknown() -> Response {
+    let message = "there is no such path; GET /v1/status, /v1/services, /v1/connections, /v1/deny, \
+                   POST /v1/commands, /v1/down";
+    refuse(StatusCode::NOT_FOUND, message.to_owned())
+}
+
+async fn wrong_method() -> Response {
+    let message = "this path does not know that method".to_owned();
+    refuse(StatusCode::METHOD_NOT_ALLOWED, message)
+}
+
+fn answer<T: Serialize>(result: Result<T, Gone>) -> Response {
+    match result {
+        Ok(value) => Json(value).into_response(),
+        Err(gone) => refuse(StatusCode::SERVICE_UNAVAILABLE, gone.to_string()),
+    }
+}
+
+fn refuse(status: StatusCode, error: String) -> Response {
+    (status, Json(ErrorBody { error })).into_response()
+}

@@ -1,0 +1,191 @@
+//! The client of a running director, for the command line.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tokio::net::UnixStream;
+use vsnat_api::{
+    Command, CommandError, CommandRequest, CommandResponse, Connections, Deny, Services, Status,
+};
+
+use crate::api::ErrorBody;
+
+/// Listing millions of connections takes seconds, not more.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Talks to the director behind a socket; every call waits for its answer.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+/// The director did not do it.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    #[error(
+        "no director answers on {}: {source}; start one with `vsnat run`, or name its socket with \
+         --name, --socket or VSNAT_SOCKET",
+        socket.display()
+    )]
+    NobodyAnswers { socket: PathBuf, source: io::Error },
+    #[error("{} may not be used by this user; run this with sudo", socket.display())]
+    Forbidden { socket: PathBuf },
+    #[error("the director on {} refuses: {message}", socket.display())]
+    Refused { socket: PathBuf, message: String },
+    #[error(
+        "the director on {} does not answer within {} s; look at its log",
+        socket.display(),
+        PATIENCE.as_secs()
+    )]
+    TooLate { socket: PathBuf },
+    #[error(
+        "the answer from {} cannot be understood ({message}); is it a director of this version?",
+        socket.display()
+    )]
+    Malformed { socket: PathBuf, message: String },
+}
+
+impl Client {
+    pub fn new(socket: &Path) -> Self {
+        Client {
+            socket: socket.to_owned(),
+        }
+    }
+
+    pub fn status(&self) -> Result<Status, ClientError> {
+        self.get("/v1/status")
+    }
+
+    pub fn services(&self) -> Result<Services, ClientError> {
+        self.get("/v1/services")
+    }
+
+    pub fn connections(&self) -> Result<Connections, ClientError> {
+        self.get("/v1/connections")
+    }
+
+    pub fn deny(&self) -> Result<Deny, ClientError> {
+        self.get("/v1/deny")
+    }
+
+    /// One result for each command, in their order.
+    pub fn commands(
+        &self,
+        commands: Vec<Command>,
+    ) -> Result<Vec<Result<(), CommandError>>, ClientError> {
+        let expected = commands.len();
+        let body = self.encode(&CommandRequest { commands })?;
+        let response: CommandResponse = self.call(Method::POST, "/v1/commands", body)?;
+        if response.results.len() != expected {
+            let message = "it lacks the result of a command".to_owned();
+            return Err(self.malformed(message));
+        }
+        Ok(response.results)
+    }
+
+    /// Asks the director to remove everything; returns when it has.
+    pub fn down(&self) -> Result<(), ClientError> {
+        self.call(Method::POST, "/v1/down", Bytes::new())
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.call(Method::GET, path, Bytes::new())
+    }
+
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, ClientError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| self.nobody_answers(source))?;
+        let exchange = async {
+            let limited = tokio::time::timeout(PATIENCE, self.exchange(method, path, body));
+            limited.await
+        };
+        let (status, body) = runtime
+            .block_on(exchange)
+            .unwrap_or_else(|_| Err(self.too_late()))?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|e| self.malformed(e.to_string()));
+        }
+        let message = match serde_json::from_slice::<ErrorBody>(&body) {
+            Ok(body) => body.error,
+            Err(_) => format!("HTTP status {status}"),
+        };
+        let socket = self.socket.clone();
+        Err(ClientError::Refused { socket, message })
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let stream = UnixStream::connect(&self.socket).await;
+        let stream = stream.map_err(|source| self.not_connected(source))?;
+        let broken = |error: hyper::Error| self.malformed(error.to_string());
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(broken)?;
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "vsnat")
+            .header("content-type", "application/json")
+            .body(Full::new(body))
+            .map_err(|error| self.malformed(error.to_string()))?;
+        let response = sender.send_request(request).await.map_err(broken)?;
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(broken)?;
+        Ok((status, body.to_bytes()))
+    }
+
+    fn encode<T: Serialize>(&self, value: &T) -> Result<Bytes, ClientError> {
+        let text = serde_json::to_vec(value).map_err(|e| self.malformed(e.to_string()))?;
+        Ok(Bytes::from(text))
+    }
+
+    fn not_connected(&self, source: io::Error) -> ClientError {
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => ClientError::Forbidden {
+                socket: self.socket.clone(),
+            },
+            _ => self.nobody_answers(source),
+        }
+    }
+
+    fn nobody_answers(&self, source: io::Error) -> ClientError {
+        ClientError::NobodyAnswers {
+            socket: self.socket.clone(),
+            source,
+        }
+    }
+
+    fn too_late(&self) -> ClientError {
+        ClientError::TooLate {
+            socket: self.socket.clone(),
+        }
+    }
+
+    fn malformed(&self, message: String) -> ClientError {
+        ClientError::Malformed {
+            socket: self.socket.clone(),
+            message,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The director at work: one owner of the data plane and of the host's state.
+//!
+//! All calls block (system calls, tools of the host); tasks make them through
+//! [`Engine::blocking`]. A single lock keeps commands, samples and repairs in
+//! one order.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use thiserror::Error;
+use vsnat_api::{Command, CommandError, Connections, Deny, InterfaceView, Services, Status};
+use vsnat_dataplane::DataPlane;
+
+use crate::estimator::Estimator;
+use crate::host::address;
+use crate::host::masquerade::{self, Rules};
+use crate::preflight;
+use crate::reconcile;
+use crate::record::Record;
+use crate::restore::{self, RestoreError};
+use crate::start::Setup;
+use crate::watch::Seen;
+
+/// A working director.
+pub(crate) struct Engine {
+    pub setup: Setup,
+    started: Instant,
+    /// None once everything is taken back.
+    parts: Mutex<Option<Parts>>,
+}
+
+/// What the lock protects.
+pub(crate) struct Parts {
+    pub data_plane: DataPlane,
+    pub record: Record,
+    pub estimator: Estimator,
+    pub interfaces: Vec<InterfaceView>,
+    /// The masquerade as it is applied.
+    pub rules: Option<Rules>,
+    pub seen: Seen,
+}
+
+/// The data plane is being removed, or was.
+#[derive(Clone, Copy, Debug, Error)]
+#[error("the director is being taken down")]
+pub(crate) struct Gone;
+
+impl Engine {
+    pub fn new(setup: Setup, parts: Parts) -> Self {
+        Engine {
+            setup,
+            started: Instant::now(),
+            parts: Mutex::new(Some(parts)),
+        }
+    }
+
+    /// Makes a blocking call off the runtime's thread.
+    pub async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        call: impl FnOnce(&Engine) -> Result<T, Gone> + Send + 'static,
+    ) -> Result<T, Gone> {
+        let engine = Arc::clone(self);
+        let called = tokio::task::spawn_blocking(move || call(&engine)).await;
+        // The task is never cancelled; should it panic, its answer is gone.
+        called.unwrap_or(Err(Gone))
+    }
+
+    pub fn status(&self) -> Result<Status, Gone> {
+        self.with(|parts| Status {
+            name: self.setup.name.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: self.started.elapsed().as_secs(),
+            interfaces: parts.interfaces.clone(),
+            table: parts.data_plane.table(),
+            sweeper: parts.data_plane.sweeper(),
+            reasons: parts.data_plane.reasons(),
+        })
+    }
+
+    pub fn services(&self) -> Result<Services, Gone> {
+        self.with(|parts| {
+            let mut services = parts.data_plane.services();
+            parts.estimator.fill(&mut services);
+            Services {
+                capacity: parts.data_plane.table().capacity,
+                services,
+            }
+        })
+    }
+
+    pub fn connections(&self) -> Result<Connections, Gone> {
+        self.with(|parts| Connections {
+            connections: parts.data_plane.connections(),
+        })
+    }
+
+    pub fn deny(&self) -> Result<Deny, Gone> {
+        self.with(|parts| {
+            let mut prefixes = parts.data_plane.deny();
+            prefixes.sort();
+            Deny { prefixes }
+        })
+    }
+
+    /// Carries out commands in their order; each succeeds or fails by itself.
+    pub fn apply(&self, commands: &[Command]) -> Result<Vec<Result<(), CommandError>>, Gone> {
+        self.with(|parts| {
+            let results = commands.iter().map(|command| parts.apply(command));
+            let results = results.collect();
+            self.refresh_masquerade(parts);
+            results
+        })
+    }
+
+    /// One period of the rate estimator.
+    pub fn sample(&self) -> Result<(), Gone> {
+        self.with(|parts| {
+            let services = parts.data_plane.services();
+            parts.estimator.sample(&services);
+        })
+    }
+
+    /// Repairs what the removal and return of an interface broke.
+    pub fn look(&self) -> Result<(), Gone> {
+        self.with(|parts| parts.look(&self.setup, |parts| self.refresh_masquerade(parts)))
+    }
+
+    /// Tells what the file now says differently; changes nothing.
+    pub fn compare(&self, file: &vsnat_config::Desired) -> Result<(), Gone> {
+        self.with(|parts| reconcile::report(&reconcile::running(&parts.data_plane), file))
+    }
+
+    /// Removes the data plane and restores the host as it was found.
+    pub fn remove(&self) -> Result<Result<(), RestoreError>, Gone> {
+        let parts = self.lock().take().ok_or(Gone)?;
+        let Parts {
+            data_plane, record, ..
+        } = parts;
+        drop(data_plane);
+        let Setup { name, paths, .. } = &self.setup;
+        Ok(restore::restore(name, paths, &record))
+    }
+
+    /// Keeps the masquerade's source ports apart from those of the services,
+    /// and its networks those of the inner interfaces.
+    fn refresh_masquerade(&self, parts: &mut Parts) {
+        let Setup { config, name, .. } = &self.setup;
+        let Ok(addresses) = address::all() else {
+            return;
+        };
+        let services = parts.data_plane.services();
+        let ports = services.iter().map(|s| s.spec.key.address.port());
+        let rules = preflight::masquerade_rules(config, name, &addresses, ports);
+        if rules == parts.rules {
+            return;
+        }
+        let table = masquerade::table_of(name);
+        let result = match &rules {
+            Some(rules) if rules.ports.is_empty() => {
+                tracing::error!(
+                    "no source port is left for masquerade; the rules stay as they are"
+                );
+                return;
+            }
+            Some(rules) => masquerade::apply(rules),
+            None => masquerade::remove(&table),
+        };
+        match result {
+            Ok(()) => parts.rules = rules,
+            Err(error) => tracing::error!("cannot adapt the masquerade: {error}"),
+        }
+    }
+
+    fn with<T>(&self, call: impl FnOnce(&mut Parts) -> T) -> Result<T, Gone> {
+        let mut guard = self.lock();
+        let parts = guard.as_mut().ok_or(Gone)?;
+        Ok(call(parts))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Parts>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Parts {
+    fn apply(&mut self, command: &Command) -> Result<(), CommandError> {
+        self.data_plane.apply(command)?;
+        tracing::info!("command: {}", vsnat_config::describe(command));
+        if let Command::Zero(service) = command {
+            self.estimator.reset(*service);
+        }
+        Ok(())
+    }
+}

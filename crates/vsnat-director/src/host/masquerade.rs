@@ -1,0 +1,155 @@
+//! The real servers' own traffic leaves by the director's address.
+//!
+//! One nftables table of our own, applied and removed in one transaction each.
+//! Its source ports leave out those of the services: a reply to a masqueraded
+//! connection must never look like a packet to a service.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use ipnet::Ipv4Net;
+use vsnat_config::DirectorName;
+
+use super::tool::{Tool, ToolError};
+
+/// Ports below are for services with privileges; a client never has them.
+const LOWEST_PORT: u16 = 1024;
+
+/// What the table holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    pub table: String,
+    pub outer: String,
+    /// Sources to hide; none means that the table is not wanted.
+    pub networks: Vec<Ipv4Net>,
+    pub ports: PortRange,
+}
+
+/// Source ports, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PortRange {
+    pub low: u16,
+    pub high: u16,
+}
+
+impl PortRange {
+    /// The largest gap above the privileged ports that holds no service port.
+    pub fn without(services: impl IntoIterator<Item = u16>) -> Self {
+        let taken: BTreeSet<u16> = services.into_iter().filter(|p| *p >= LOWEST_PORT).collect();
+        let mut largest = PortRange { low: 1, high: 0 };
+        let mut low = u32::from(LOWEST_PORT);
+        let ends = taken.iter().map(|port| u32::from(*port));
+        for end in ends.chain([u32::from(u16::MAX) + 1]) {
+            // A gap needs at least one port; both ends fit into 16 bits then.
+            if end > low && end - low > largest.size() {
+                largest = PortRange {
+                    low: low as u16,
+                    high: (end - 1) as u16,
+                };
+            }
+            low = end + 1;
+        }
+        largest
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.size() == 0
+    }
+
+    fn size(self) -> u32 {
+        (u32::from(self.high) + 1).saturating_sub(u32::from(self.low))
+    }
+}
+
+/// Name of the table of a director.
+pub(crate) fn table_of(name: &DirectorName) -> String {
+    format!("vsnat_{name}")
+}
+
+/// Whether the kernel takes these rules; changes nothing.
+pub(crate) fn check(rules: &Rules) -> Result<(), ToolError> {
+    let arguments = ["--check", "--file", "-"];
+    Tool::Nft
+        .run_with_input(&arguments, &script(rules))
+        .map(drop)
+}
+
+/// Makes the table hold exactly these rules, whatever it held.
+pub(crate) fn apply(rules: &Rules) -> Result<(), ToolError> {
+    let arguments = ["--file", "-"];
+    Tool::Nft
+        .run_with_input(&arguments, &script(rules))
+        .map(drop)
+}
+
+/// Removes the table; it need not be there.
+pub(crate) fn remove(table: &str) -> Result<(), ToolError> {
+    let script = format!("add table ip {table}\ndelete table ip {table}\n");
+    Tool::Nft
+        .run_with_input(&["--file", "-"], &script)
+        .map(drop)
+}
+
+pub(crate) fn exists(table: &str) -> Result<bool, ToolError> {
+    let tables = Tool::Nft.run(&["list", "tables", "ip"])?;
+    let line = format!("table ip {table}");
+    Ok(tables.lines().any(|l| l.trim() == line))
+}
+
+/// The chain is emptied and filled, never deleted: its hook, which translates
+/// the packets of open connections, stays in place.
+fn script(rules: &Rules) -> String {
+    let Rules {
+        table,
+        outer,
+        networks,
+        ports: PortRange { low, high },
+    } = rules;
+    let sources: Vec<String> = networks.iter().map(Ipv4Net::to_string).collect();
+    let sources = sources.join(", ");
+    let mut script = format!(
+        "table ip {table} {{\n chain postrouting {{\n  \
+         type nat hook postrouting priority srcnat; policy accept;\n }}\n}}\n\
+         flush chain ip {table} postrouting\n"
+    );
+    let rule =
+        format!("add rule ip {table} postrouting oifname \"{outer}\" ip saddr {{ {sources} }}");
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        script,
+        "{rule} meta l4proto {{ tcp, udp }} masquerade to :{low}-{high}"
+    );
+    let _ = writeln!(script, "{rule} masquerade");
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(services: &[u16]) -> (u16, u16) {
+        let PortRange { low, high } = PortRange::without(services.iter().copied());
+        (low, high)
+    }
+
+    #[test]
+    fn the_range_is_the_largest_gap() {
+        assert_eq!(range(&[]), (1024, 65535));
+        assert_eq!(range(&[80, 443]), (1024, 65535));
+        assert_eq!(range(&[1024]), (1025, 65535));
+        assert_eq!(range(&[65535]), (1024, 65534));
+        assert_eq!(range(&[8080]), (8081, 65535));
+        assert_eq!(range(&[60000, 8080]), (8081, 59999));
+        assert_eq!(range(&[8080, 8080, 8081]), (8082, 65535));
+    }
+
+    #[test]
+    fn no_service_port_is_ever_inside() {
+        let services: Vec<u16> = (0..200u32)
+            .map(|n| (1024 + n * 977 % 64_000) as u16)
+            .collect();
+        let (low, high) = range(&services);
+        assert!(low <= high);
+        assert!(services.iter().all(|port| !(low..=high).contains(port)));
+    }
+}

@@ -1,0 +1,41 @@
+//! The daemon: it brings a host and its data plane to what a file asks for,
+//! answers the API, and leaves the host as it was found when it is taken down.
+//!
+//! [`run`] is `vsnat run`, [`down`] is `vsnat down`, [`Client`] talks to a
+//! running director. Packets do not need this process: everything here may
+//! stop at any moment, and whatever it changed by then is written down in a
+//! record before the first change, so that it can be taken back.
+
+mod api;
+mod client;
+mod down;
+mod engine;
+mod estimator;
+mod host;
+mod lock;
+mod netns;
+mod paths;
+mod preflight;
+mod privilege;
+mod reconcile;
+mod record;
+mod restore;
+mod run;
+mod serve;
+mod start;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use api::socket::SocketError;
+pub use client::{Client, ClientError};
+pub use down::{DownError, DownOptions, DownOutcome, down};
+pub use lock::LockError;
+pub use netns::NetnsError;
+pub use paths::Paths;
+pub use preflight::PreflightError;
+pub use privilege::PrivilegeError;
+pub use record::RecordError;
+pub use restore::RestoreError;
+pub use run::{Ending, RunError, RunOptions, run};
+pub use start::StartError;

@@ -1,0 +1,312 @@
+//! Whether the host fits, found out without changing anything.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use ipnet::Ipv4Net;
+use thiserror::Error;
+use vsnat_config::{Config, DirectorName, Masquerade};
+use vsnat_dataplane::DataPlane;
+
+use crate::host::address::{self, InterfaceAddress};
+use crate::host::bpffs::{self, Bpffs};
+use crate::host::link::{self, Link};
+use crate::host::masquerade::{self, PortRange, Rules};
+use crate::host::tool::ToolError;
+use crate::host::{arp, forwarding};
+use crate::record::Record;
+
+/// The kernel's own types: without them there are no BPF timers.
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// Why a director cannot start here.
+#[derive(Debug, Error)]
+pub enum PreflightError {
+    #[error("there is no interface {name} here; this network namespace has {known}")]
+    NoInterface { name: String, known: String },
+    #[error(
+        "{name} is no Ethernet interface; give one that is, or a bridge, bond or VLAN made of some"
+    )]
+    NotEthernet { name: String },
+    #[error(
+        "{name} is a port of {master}, and packets to this host arrive at {master}: give {master} \
+         instead"
+    )]
+    Port { name: String, master: String },
+    #[error(
+        "VIP {vip} is already on {interface} of this host, and must be on {outer}; remove it there \
+         (ip address del {vip} dev {interface}), or choose another VIP"
+    )]
+    VipOnOtherInterface {
+        vip: Ipv4Addr,
+        interface: String,
+        outer: String,
+    },
+    #[error(
+        "VIP {vip} is in use by the neighbour {mac} on {outer}; remove it from that host, or \
+         choose another VIP"
+    )]
+    VipInUse {
+        vip: Ipv4Addr,
+        mac: String,
+        outer: String,
+    },
+    #[error(
+        "VIP {vip} is on {outer} with the prefix /{prefix}; write it so under vips, or remove it \
+         from {outer}"
+    )]
+    VipPrefix {
+        vip: Ipv4Addr,
+        prefix: u8,
+        outer: String,
+    },
+    #[error(
+        "this kernel does not describe its types ({BTF} is missing); boot one that is built with \
+         CONFIG_DEBUG_INFO_BTF, as those of Debian 12 are"
+    )]
+    NoBtf,
+    #[error(
+        "this kernel has no BPF file system (no folder {}); boot one that is built with \
+         CONFIG_BPF_SYSCALL",
+        bpffs::MOUNT_POINT
+    )]
+    NoBpffs,
+    #[error(
+        "the BPF file system is not mounted at {}, and a mount made here would end with this \
+         process; if this runs in `ip netns exec NAME`, use `vsnat run --netns NAME` instead, else \
+         mount it first: mount -t bpf bpf {}",
+        bpffs::MOUNT_POINT,
+        bpffs::MOUNT_POINT
+    )]
+    PrivateMounts,
+    #[error(
+        "there is an nftables table ip {table} already, which no director that runs here made; if \
+         nothing needs it, remove it: nft delete table ip {table}"
+    )]
+    ForeignTable { table: String },
+    #[error("the kernel refuses the masquerade rules, so its nftables lacks something: {source}")]
+    Masquerade { source: ToolError },
+    #[error(
+        "no source port is left for masquerade: the services take every port from 1024 on; remove \
+         one, or write masquerade = false"
+    )]
+    NoPortLeft,
+    #[error("cannot look at {what} of this host: {source}")]
+    Look {
+        what: &'static str,
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+}
+
+/// What was found, for the changes to come.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub outer: Link,
+    pub addresses: Vec<InterfaceAddress>,
+    /// VIPs that have to be put on the outer interface.
+    pub absent: Vec<InterfaceAddress>,
+    pub bpffs: Bpffs,
+    pub forwarding: Vec<forwarding::Setting>,
+}
+
+/// Checks everything that can be checked beforehand. `record` is that of a
+/// director of this name which has not been taken down.
+pub(crate) fn check(
+    config: &Config,
+    name: &DirectorName,
+    record: Option<&Record>,
+) -> Result<Host, PreflightError> {
+    let bpffs = kernel()?;
+    let links = link::all()?;
+    let outer = interface(&links, &config.outer)?;
+    for inner in &config.inner {
+        let inner = interface(&links, inner)?;
+        warn_unless_running(inner);
+    }
+    warn_unless_running(outer);
+
+    let addresses = address::all().map_err(|source| looking("addresses", source))?;
+    let absent = absent_vips(config, &found_by_others(config, record, &addresses))?;
+    unused_on_link(outer, &absent)?;
+    masquerade_possible(config, name, record, &addresses)?;
+    let forwarding = forwarding::found().map_err(|source| looking("IPv4 forwarding", source))?;
+    Ok(Host {
+        outer: outer.clone(),
+        addresses,
+        absent,
+        bpffs,
+        forwarding,
+    })
+}
+
+/// The rules that these services and addresses ask for; none when nothing is
+/// to be masqueraded.
+pub(crate) fn masquerade_rules(
+    config: &Config,
+    name: &DirectorName,
+    addresses: &[InterfaceAddress],
+    service_ports: impl IntoIterator<Item = u16>,
+) -> Option<Rules> {
+    let networks = match &config.masquerade {
+        Masquerade::Off => Vec::new(),
+        Masquerade::Networks(networks) => networks.clone(),
+        Masquerade::InnerNetworks => inner_networks(config, addresses),
+    };
+    if networks.is_empty() {
+        return None;
+    }
+    Some(Rules {
+        table: masquerade::table_of(name),
+        outer: config.outer.clone(),
+        networks,
+        ports: PortRange::without(service_ports),
+    })
+}
+
+/// The networks of the inner interfaces, none inside another.
+pub(crate) fn inner_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<Ipv4Net> {
+    let networks = config.inner.iter();
+    let networks = networks.flat_map(|inner| address::networks_of(inner, addresses));
+    Ipv4Net::aggregate(&networks.collect())
+}
+
+fn kernel() -> Result<Bpffs, PreflightError> {
+    if !Path::new(BTF).exists() {
+        return Err(PreflightError::NoBtf);
+    }
+    let found = bpffs::found();
+    match found {
+        Bpffs::Impossible => Err(PreflightError::NoBpffs),
+        Bpffs::Mountable if bpffs::mounts_are_private() => Err(PreflightError::PrivateMounts),
+        Bpffs::Mounted | Bpffs::Mountable => Ok(found),
+    }
+}
+
+fn interface<'l>(links: &'l [Link], name: &str) -> Result<&'l Link, PreflightError> {
+    let Some(link) = links.iter().find(|link| link.name == name) else {
+        let known: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+        return Err(PreflightError::NoInterface {
+            name: name.to_owned(),
+            known: known.join(", "),
+        });
+    };
+    let name = name.to_owned();
+    if let Some(master) = link.aggregate() {
+        let master = master.to_owned();
+        return Err(PreflightError::Port { name, master });
+    }
+    if !link.is_ethernet() {
+        return Err(PreflightError::NotEthernet { name });
+    }
+    Ok(link)
+}
+
+fn warn_unless_running(link: &Link) {
+    if !link.is_running() {
+        let name = &link.name;
+        tracing::warn!("{name} is down or has no carrier; nothing passes until it is up");
+    }
+}
+
+/// Addresses less those of this director that the file no longer wants there:
+/// they are going to be removed.
+fn found_by_others(
+    config: &Config,
+    record: Option<&Record>,
+    addresses: &[InterfaceAddress],
+) -> Vec<InterfaceAddress> {
+    let going = |address: &&InterfaceAddress| {
+        let ours = record.is_some_and(|record| record.added_addresses.contains(address));
+        ours && !is_wanted(config, address)
+    };
+    let staying = addresses.iter().filter(|address| !going(address));
+    staying.cloned().collect()
+}
+
+/// Whether the file wants this address where it is.
+pub(crate) fn is_wanted(config: &Config, found: &InterfaceAddress) -> bool {
+    found.interface == config.outer && config.vips.contains(&found.address)
+}
+
+fn absent_vips(
+    config: &Config,
+    addresses: &[InterfaceAddress],
+) -> Result<Vec<InterfaceAddress>, PreflightError> {
+    let mut absent = Vec::new();
+    for vip in &config.vips {
+        let outer = config.outer.clone();
+        let owner = addresses.iter().find(|a| a.address.addr() == vip.addr());
+        match owner {
+            None => absent.push(InterfaceAddress {
+                interface: outer,
+                address: *vip,
+            }),
+            Some(owner) if owner.interface != outer => {
+                return Err(PreflightError::VipOnOtherInterface {
+                    vip: vip.addr(),
+                    interface: owner.interface.clone(),
+                    outer,
+                });
+            }
+            // A VIP without a prefix in the file takes the one it is found with.
+            Some(owner) if owner.address != *vip && vip.prefix_len() != 32 => {
+                return Err(PreflightError::VipPrefix {
+                    vip: vip.addr(),
+                    prefix: owner.address.prefix_len(),
+                    outer,
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(absent)
+}
+
+fn unused_on_link(outer: &Link, absent: &[InterfaceAddress]) -> Result<(), PreflightError> {
+    if absent.is_empty() || !outer.is_running() {
+        return Ok(());
+    }
+    let vips: Vec<Ipv4Addr> = absent.iter().map(|vip| vip.address.addr()).collect();
+    let owners = arp::probe(outer, &vips).map_err(|source| looking("the outer link", source))?;
+    let Some((vip, mac)) = owners.into_iter().next() else {
+        return Ok(());
+    };
+    let mac: Vec<String> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    Err(PreflightError::VipInUse {
+        vip,
+        mac: mac.join(":"),
+        outer: outer.name.clone(),
+    })
+}
+
+fn masquerade_possible(
+    config: &Config,
+    name: &DirectorName,
+    record: Option<&Record>,
+    addresses: &[InterfaceAddress],
+) -> Result<(), PreflightError> {
+    let ports = config.services.iter().map(|s| s.spec.key.address.port());
+    let Some(rules) = masquerade_rules(config, name, addresses, ports) else {
+        return Ok(());
+    };
+    if rules.ports.is_empty() {
+        return Err(PreflightError::NoPortLeft);
+    }
+    let table = &rules.table;
+    let ours = record.is_some() || DataPlane::is_pinned(name.as_str());
+    if !ours && masquerade::exists(table)? {
+        let table = table.clone();
+        return Err(PreflightError::ForeignTable { table });
+    }
+    masquerade::check(&rules).map_err(|source| match source {
+        ToolError::Failed { .. } => PreflightError::Masquerade { source },
+        ToolError::Missing { .. } | ToolError::Io { .. } => PreflightError::Tool(source),
+    })
+}
+
+fn looking(what: &'static str, source: io::Error) -> PreflightError {
+    PreflightError::Look { what, source }
+}

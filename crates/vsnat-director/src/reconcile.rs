@@ -1,0 +1,53 @@
+//! Bringing the tables to what the file asks for, without undoing what was
+//! changed at run time.
+
+use vsnat_api::{Command, CommandError};
+use vsnat_config::{Desired, describe, diff, merge};
+use vsnat_dataplane::DataPlane;
+
+/// A command of the reconciliation that was refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub command: Command,
+    pub error: CommandError,
+}
+
+/// What the tables hold now.
+pub(crate) fn running(data_plane: &DataPlane) -> Desired {
+    Desired::of_running(&data_plane.services(), &data_plane.deny())
+}
+
+/// Carries out what the file asks for where nobody has decided otherwise since
+/// `applied`, the file's wish of last time, was carried out.
+pub(crate) fn reconcile(
+    data_plane: &mut DataPlane,
+    applied: &Desired,
+    file: &Desired,
+) -> Vec<Refusal> {
+    let actual = running(data_plane);
+    let wanted = merge(&actual, applied, file);
+    let mut refusals = Vec::new();
+    for command in diff(&actual, &wanted) {
+        tracing::info!("file: {}", describe(&command));
+        if let Err(error) = data_plane.apply(&command) {
+            refusals.push(Refusal { command, error });
+        }
+    }
+    report(&wanted, file);
+    refusals
+}
+
+/// Tells line by line in what the run-time state differs from the file.
+pub(crate) fn report(running: &Desired, file: &Desired) {
+    let differences = diff(file, running);
+    if differences.is_empty() {
+        return;
+    }
+    tracing::warn!(
+        "{} changes were made at run time and stay; the file does not have them:",
+        differences.len()
+    );
+    for command in differences {
+        tracing::warn!("  {}", describe(&command));
+    }
+}

@@ -1,0 +1,146 @@
+//! The tasks of a running director, until it is told to end.
+
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{self, MissedTickBehavior};
+
+use crate::api::routes::{self, DownRequest};
+use crate::engine::{Engine, Gone};
+use crate::restore::RestoreError;
+use crate::run::Ending;
+use crate::{estimator, watch};
+
+/// How long answers under way may take when the director ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Serves until a signal or a client ends it.
+pub(crate) async fn serve(
+    engine: Arc<Engine>,
+    listener: UnixListener,
+    config_path: Option<PathBuf>,
+) -> io::Result<Result<Ending, RestoreError>> {
+    let listener = tokio::net::UnixListener::from_std(listener)?;
+    let mut signals = Signals::new()?;
+    let (down_sender, mut down_requests) = mpsc::channel(1);
+    let (close, closed) = oneshot::channel::<()>();
+    let router = routes::router(Arc::clone(&engine), down_sender);
+    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+        let _ = closed.await;
+    });
+    let mut server = tokio::spawn(server.into_future());
+    let tasks = [
+        repeat(&engine, estimator::PERIOD, Engine::sample),
+        repeat(&engine, watch::PERIOD, Engine::look),
+    ];
+
+    let ending = until_told(&engine, &mut signals, &mut down_requests, config_path).await;
+    for task in tasks {
+        task.abort();
+    }
+    let _ = close.send(());
+    let _ = time::timeout(LAST_ANSWERS, &mut server).await;
+    Ok(ending)
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+async fn until_told(
+    engine: &Arc<Engine>,
+    signals: &mut Signals,
+    down_requests: &mut mpsc::Receiver<DownRequest>,
+    config_path: Option<PathBuf>,
+) -> Result<Ending, RestoreError> {
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => {
+                tracing::info!("ending; the data plane goes on forwarding");
+                return Ok(Ending::LeftForwarding);
+            }
+            _ = signals.interrupt.recv() => {
+                return remove(engine).await.map(|()| Ending::Removed);
+            }
+            _ = signals.hangup.recv() => compare(engine, config_path.clone()).await,
+            Some(request) = down_requests.recv() => {
+                let result = remove(engine).await;
+                let ending = match &result {
+                    Ok(()) => Ok(Ending::Removed),
+                    Err(error) => Err(error.clone()),
+                };
+                let _ = request.send(result);
+                return ending;
+            }
+        }
+    }
+}
+
+async fn remove(engine: &Arc<Engine>) -> Result<(), RestoreError> {
+    tracing::info!("removing the data plane and restoring the host");
+    match engine.blocking(Engine::remove).await {
+        Ok(result) => result,
+        Err(Gone) => Ok(()),
+    }
+}
+
+/// SIGHUP: what would the file change? It is carried out at the next start.
+async fn compare(engine: &Arc<Engine>, config_path: Option<PathBuf>) {
+    let Some(path) = config_path else {
+        tracing::warn!("SIGHUP ignored: this director was started without a file");
+        return;
+    };
+    let compared = engine.blocking(move |engine| {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(&path) {
+            Err(error) => tracing::error!("cannot read {file}: {error}"),
+            Ok(text) => match vsnat_config::parse(&file, &text) {
+                Err(mistakes) => tracing::error!("{mistakes}"),
+                Ok(config) => {
+                    tracing::info!("{file} is valid; a restart carries it out");
+                    engine.compare(&config.desired())?;
+                }
+            },
+        }
+        Ok(())
+    });
+    if let Err(gone) = compared.await {
+        tracing::warn!("{gone}");
+    }
+}
+
+fn repeat(
+    engine: &Arc<Engine>,
+    period: Duration,
+    call: fn(&Engine) -> Result<(), Gone>,
+) -> JoinHandle<()> {
+    let engine = Arc::clone(engine);
+    tokio::spawn(async move {
+        let mut ticks = time::interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if engine.blocking(call).await.is_err() {
+                return;
+            }
+        }
+    })
+}

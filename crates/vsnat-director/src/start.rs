@@ -1,0 +1,327 @@
+//! From a checked host to a working director.
+//!
+//! The record is on disk before the first change. When a start fails, a host
+//! that had no director before is left as it was found; one whose data plane
+//! was forwarding already goes on forwarding.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+use vsnat_api::{InterfaceView, Side};
+use vsnat_config::{Config, DirectorName, Masquerade, describe};
+use vsnat_dataplane::{DataPlane, Limits, OpenOptions, Origin, Timeouts};
+
+use crate::engine::{Engine, Parts};
+use crate::host::address::{self, InterfaceAddress};
+use crate::host::bpffs::{self, Bpffs};
+use crate::host::masquerade::{self, Rules};
+use crate::host::{arp, forwarding};
+use crate::netns::Namespace;
+use crate::paths::Paths;
+use crate::preflight::{self, Host, PreflightError};
+use crate::reconcile::reconcile;
+use crate::record::{Record, RecordError};
+use crate::restore;
+use crate::watch::Seen;
+
+/// What a director is started with.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub config: Config,
+    pub name: DirectorName,
+    pub paths: Paths,
+    pub namespace: Namespace,
+    pub object: Option<PathBuf>,
+}
+
+/// Why a director did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("cannot load the packet path: {message}")]
+    DataPlane { message: String },
+    #[error("cannot attach to {interface}: {message}")]
+    Attach { interface: String, message: String },
+    #[error("the data plane refuses \"{what}\": {message}")]
+    Refused { what: String, message: String },
+    #[error("cannot change the host: {what}: {message}")]
+    Host { what: String, message: String },
+}
+
+/// Checks, records, changes. Nothing is changed when a check fails.
+pub(crate) fn start(setup: Setup) -> Result<Arc<Engine>, StartError> {
+    let found = Record::load(&setup.paths.record)?;
+    let host = preflight::check(&setup.config, &setup.name, found.as_ref())?;
+    let is_new = found.is_none() && !DataPlane::is_pinned(setup.name.as_str());
+    let record = record(&setup, found, &host);
+    record.save(&setup.paths.record)?;
+    match change(&setup, record.clone(), &host) {
+        Ok(parts) => Ok(Arc::new(Engine::new(setup, parts))),
+        Err(error) => {
+            if is_new {
+                undo(&setup, &record);
+            }
+            Err(error)
+        }
+    }
+}
+
+fn undo(setup: &Setup, record: &Record) {
+    if let Err(error) = restore::restore(&setup.name, &setup.paths, record) {
+        tracing::error!("{error}");
+    }
+}
+
+/// The record of the director so far, or a new one, with what this start adds.
+pub(crate) fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
+    let namespace = setup.namespace.clone();
+    let mut record = found.unwrap_or_else(|| Record::new(namespace, host.forwarding.clone()));
+    for address in &host.absent {
+        if !record.added_addresses.contains(address) {
+            record.added_addresses.push(address.clone());
+        }
+    }
+    for interface in interfaces(&setup.config) {
+        if !record.interfaces.iter().any(|known| known == interface) {
+            record.interfaces.push(interface.to_owned());
+        }
+    }
+    if setup.config.masquerade != Masquerade::Off {
+        record.table = Some(masquerade::table_of(&setup.name));
+    }
+    if host.bpffs == Bpffs::Mountable {
+        record.mounted = vec![PathBuf::from(bpffs::MOUNT_POINT)];
+    }
+    record
+}
+
+fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, StartError> {
+    let config = &setup.config;
+    if host.bpffs == Bpffs::Mountable {
+        bpffs::mount_it().map_err(|error| host_error("mounting the BPF file system", error))?;
+    }
+    let mut data_plane = open(setup)?;
+    settle(setup, &mut data_plane, &mut record, host)?;
+    let views = attach(config, &mut data_plane)?;
+
+    let ports = data_plane.services();
+    let ports = ports.iter().map(|service| service.spec.key.address.port());
+    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, ports);
+    for change in host_changes(config, host, rules.as_ref(), &record) {
+        change.make()?;
+    }
+    leave_old(config, &mut data_plane, &mut record);
+    record.applied = config.desired();
+    record.save(&setup.paths.record)?;
+    Ok(Parts {
+        data_plane,
+        record,
+        estimator: Default::default(),
+        interfaces: views,
+        rules,
+        seen: Seen::now(config),
+    })
+}
+
+fn open(setup: &Setup) -> Result<DataPlane, StartError> {
+    let limits = setup.config.limits;
+    let options = OpenOptions {
+        name: setup.name.to_string(),
+        limits: Limits {
+            connections: limits.connections,
+            services: limits.services,
+            servers: limits.servers,
+        },
+        object: setup.object.clone(),
+    };
+    let (data_plane, origin) = DataPlane::open(&options).map_err(|error| {
+        let message = error.to_string();
+        StartError::DataPlane { message }
+    })?;
+    match origin {
+        Origin::Loaded => tracing::info!("loaded the packet path"),
+        Origin::Adopted { .. } => {
+            let connections = data_plane.table().live;
+            tracing::info!("adopted the running packet path with {connections} connections");
+        }
+    }
+    Ok(data_plane)
+}
+
+/// Timeouts, martian sources, services and deny set.
+fn settle(
+    setup: &Setup,
+    data_plane: &mut DataPlane,
+    record: &mut Record,
+    host: &Host,
+) -> Result<(), StartError> {
+    let config = &setup.config;
+    let mut timeouts = Timeouts::default();
+    for (state, timeout) in &config.timeouts {
+        timeouts.set(*state, *timeout);
+    }
+    data_plane.set_timeouts(&timeouts);
+
+    let own = own_networks(config, &host.addresses);
+    let set = data_plane.set_own_networks(&own);
+    set.map_err(|error| refused("own networks", &error.to_string()))?;
+
+    let is_new = data_plane.services().is_empty() && data_plane.deny().is_empty();
+    let file = config.desired();
+    let refusals = reconcile(data_plane, &record.applied, &file);
+    for refusal in refusals {
+        let what = describe(&refusal.command);
+        if is_new {
+            return Err(refused(&what, &refusal.error.to_string()));
+        }
+        tracing::error!("the data plane refuses \"{what}\": {}", refusal.error);
+    }
+    Ok(())
+}
+
+fn attach(config: &Config, data_plane: &mut DataPlane) -> Result<Vec<InterfaceView>, StartError> {
+    let mut views = Vec::new();
+    for (interface, side) in sides(config) {
+        let attached_by = data_plane.attach(interface, side);
+        let attached_by = attached_by.map_err(|error| StartError::Attach {
+            interface: interface.to_owned(),
+            message: error.to_string(),
+        })?;
+        tracing::info!("attached to {interface} by {attached_by}");
+        views.push(InterfaceView {
+            name: interface.to_owned(),
+            side,
+            attached_by: attached_by.to_string(),
+        });
+    }
+    Ok(views)
+}
+
+/// Leaves the interfaces and addresses of an earlier file. What fails here is
+/// no reason not to serve the new one.
+fn leave_old(config: &Config, data_plane: &mut DataPlane, record: &mut Record) {
+    let wanted: Vec<&str> = interfaces(config).collect();
+    let is_wanted = |name: &String| wanted.contains(&name.as_str());
+    for old in record.interfaces.iter().filter(|name| !is_wanted(name)) {
+        match data_plane.detach(old) {
+            Ok(()) => tracing::info!("detached from {old}"),
+            Err(error) => tracing::warn!("cannot detach from {old}: {error}"),
+        }
+    }
+    record.interfaces.retain(is_wanted);
+    record
+        .added_addresses
+        .retain(|address| preflight::is_wanted(config, address));
+}
+
+/// A change of the host outside the data plane.
+#[derive(Debug)]
+pub(crate) enum HostChange<'a> {
+    Forwarding(Vec<&'a str>),
+    Masquerade(&'a Rules),
+    NoMasquerade(&'a str),
+    RemoveAddress(&'a InterfaceAddress),
+    AddAddress(&'a InterfaceAddress),
+    Announce(&'a Host, &'a InterfaceAddress),
+}
+
+/// The changes in their order: the VIP comes last, when all behind it works.
+pub(crate) fn host_changes<'a>(
+    config: &'a Config,
+    host: &'a Host,
+    rules: Option<&'a Rules>,
+    record: &'a Record,
+) -> Vec<HostChange<'a>> {
+    let mut changes = vec![HostChange::Forwarding(interfaces(config).collect())];
+    match (rules, &record.table) {
+        (Some(rules), _) => changes.push(HostChange::Masquerade(rules)),
+        (None, Some(table)) => changes.push(HostChange::NoMasquerade(table)),
+        (None, None) => {}
+    }
+    let added = record.added_addresses.iter();
+    let unwanted = added.filter(|a| !preflight::is_wanted(config, a) && host.addresses.contains(a));
+    changes.extend(unwanted.map(HostChange::RemoveAddress));
+    for vip in &host.absent {
+        changes.push(HostChange::AddAddress(vip));
+        changes.push(HostChange::Announce(host, vip));
+    }
+    changes
+}
+
+impl HostChange<'_> {
+    pub fn make(&self) -> Result<(), StartError> {
+        match self {
+            HostChange::Forwarding(interfaces) => {
+                let enabled = forwarding::enable(interfaces);
+                enabled.map_err(|error| host_error("switching on IPv4 forwarding", error))
+            }
+            HostChange::Masquerade(rules) => {
+                masquerade::apply(rules).map_err(|error| host_error("masquerade", error))
+            }
+            HostChange::NoMasquerade(table) => {
+                masquerade::remove(table).map_err(|error| host_error("masquerade", error))
+            }
+            HostChange::RemoveAddress(old) => {
+                tracing::info!("removing {} from {}", old.address, old.interface);
+                address::remove(old).map_err(|error| host_error("removing an address", error))
+            }
+            HostChange::AddAddress(vip) => {
+                tracing::info!("putting VIP {} on {}", vip.address, vip.interface);
+                address::add(vip).map_err(|error| host_error("adding a VIP", error))
+            }
+            HostChange::Announce(host, vip) => {
+                announce(&host.outer, vip);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A neighbour that misses this learns the address a little later by itself.
+pub(crate) fn announce(outer: &crate::host::link::Link, vip: &InterfaceAddress) {
+    if !outer.is_running() {
+        return;
+    }
+    if let Err(error) = arp::announce(outer, vip.address.addr()) {
+        tracing::warn!("cannot announce {} by ARP: {error}", vip.address.addr());
+    }
+}
+
+/// Sources that nobody on the outer side may have: the inner networks and the
+/// addresses of the director itself.
+pub(crate) fn own_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<ipnet::Ipv4Net> {
+    let mut own = preflight::inner_networks(config, addresses);
+    let here = addresses.iter().map(|a| a.address.addr());
+    let vips = config.vips.iter().map(|vip| vip.addr());
+    let hosts = here.chain(vips).filter(|address| !address.is_loopback());
+    own.extend(hosts.map(ipnet::Ipv4Net::from));
+    ipnet::Ipv4Net::aggregate(&own)
+}
+
+/// The configured interfaces, the outer one first.
+pub(crate) fn sides(config: &Config) -> impl Iterator<Item = (&str, Side)> {
+    let inner = config.inner.iter().map(|name| (name.as_str(), Side::Inner));
+    std::iter::once((config.outer.as_str(), Side::Outer)).chain(inner)
+}
+
+fn interfaces(config: &Config) -> impl Iterator<Item = &str> {
+    sides(config).map(|(name, _)| name)
+}
+
+fn refused(what: &str, message: &str) -> StartError {
+    StartError::Refused {
+        what: what.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+fn host_error(what: &str, error: impl std::fmt::Display) -> StartError {
+    StartError::Host {
+        what: what.to_owned(),
+        message: error.to_string(),
+    }
+}

@@ -1,0 +1,191 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use ipnet::Ipv4Net;
+use vsnat_api::SOCKET_ENV;
+use vsnat_config::DirectorName;
+use vsnat_director::Paths;
+
+/// Where a director's file is looked for when none is named.
+const DEFAULT_CONFIG: &str = "/etc/vsnat/vsnat.toml";
+
+/// A director of virtual servers via NAT: one public address, many servers.
+///
+/// Clients connect to a virtual address; every connection is given to one of
+/// several private real servers, and translated in the kernel by eBPF.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a director in the foreground, until Ctrl-C removes everything.
+    ///
+    /// SIGTERM ends the process only: the data plane goes on forwarding, and the
+    /// next `vsnat run` adopts it with all its connections. Ctrl-C and `vsnat
+    /// down` remove it and leave the host as it was found.
+    Run(RunArgs),
+    /// Check a file and report all its mistakes; needs no root.
+    Check {
+        /// The file to check.
+        file: PathBuf,
+    },
+    /// Take a director down and restore the host as it was found.
+    ///
+    /// Works with the daemon running, after SIGTERM and after a crash.
+    Down(DownArgs),
+    /// Show what a director is doing.
+    Status(StatusArgs),
+    /// Refuse the service traffic of source networks.
+    Deny(DenyArgs),
+    /// Speak ipvsadm's language; so does a link to vsnat named ipvsadm.
+    #[command(disable_help_flag = true)]
+    Ipvsadm {
+        /// As for ipvsadm: -A -E -D -C -a -e -d -L -Z -S -R and their options.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The director's file.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub config: PathBuf,
+    /// Name of this director, instead of the one in the file.
+    #[arg(long)]
+    pub name: Option<DirectorName>,
+    /// Where the API listens, instead of /run/vsnat/NAME.sock.
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Work in this network namespace (see `ip netns`).
+    #[arg(long, value_name = "NAME")]
+    pub netns: Option<String>,
+    /// Load this eBPF object instead of the embedded one.
+    #[arg(long, value_name = "FILE")]
+    pub bpf_object: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    #[command(flatten)]
+    pub target: Target,
+    /// The network namespace it worked in, should its record be lost.
+    #[arg(long, value_name = "NAME")]
+    pub netns: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub target: Target,
+    /// Print JSON, with the reasons that never occurred too.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DenyArgs {
+    #[command(subcommand)]
+    pub action: DenyAction,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DenyAction {
+    /// Refuse a network or an address from now on.
+    Add {
+        /// Like 203.0.113.0/24 or 203.0.113.9.
+        #[arg(value_parser = prefix)]
+        prefix: Ipv4Net,
+    },
+    /// No longer refuse it.
+    Del {
+        /// As it was added.
+        #[arg(value_parser = prefix)]
+        prefix: Ipv4Net,
+    },
+    /// Print what is refused.
+    List,
+}
+
+/// Which running director is meant.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// Name of the director [default: default].
+    #[arg(long, global = true)]
+    name: Option<DirectorName>,
+    /// Its socket [default: VSNAT_SOCKET, or the name's own].
+    #[arg(long, value_name = "PATH", global = true)]
+    socket: Option<PathBuf>,
+}
+
+impl Target {
+    pub fn of_environment() -> Self {
+        Target {
+            name: None,
+            socket: None,
+        }
+    }
+
+    pub fn name(&self) -> DirectorName {
+        self.name.clone().unwrap_or_default()
+    }
+
+    /// The socket that was named, in one way or another.
+    pub fn socket(&self) -> Option<PathBuf> {
+        let of_environment = || std::env::var_os(SOCKET_ENV).map(PathBuf::from);
+        match (&self.socket, &self.name) {
+            (Some(socket), _) => Some(socket.clone()),
+            (None, Some(_)) => None,
+            (None, None) => of_environment(),
+        }
+    }
+
+    pub fn client(&self) -> vsnat_director::Client {
+        let paths = Paths::find(&self.name(), self.socket());
+        vsnat_director::Client::new(&paths.socket)
+    }
+}
+
+fn prefix(text: &str) -> Result<Ipv4Net, String> {
+    let net = match text.parse::<std::net::Ipv4Addr>() {
+        Ok(address) => Ipv4Net::from(address),
+        Err(_) => text
+            .parse::<Ipv4Net>()
+            .map_err(|_| "write it like 203.0.113.0/24 or 203.0.113.9".to_owned())?,
+    };
+    if net.addr() != net.network() {
+        let network = net.trunc();
+        let host = net.addr();
+        return Err(format!(
+            "it has bits behind its prefix; write {network} for the network or {host} for the host"
+        ));
+    }
+    Ok(net)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn prefixes() {
+        assert_eq!(prefix("203.0.113.9").unwrap().to_string(), "203.0.113.9/32");
+        assert_eq!(prefix("10.0.0.0/8").unwrap().to_string(), "10.0.0.0/8");
+        assert!(prefix("10.0.0.1/8").unwrap_err().contains("10.0.0.0/8"));
+        assert!(prefix("ten").is_err());
+    }
+}

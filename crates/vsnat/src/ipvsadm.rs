@@ -1,0 +1,117 @@
+//! `vsnat ipvsadm`, and the executable under the name `ipvsadm`.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use vsnat_director::{Client, ClientError};
+use vsnat_ipvsadm::{
+    Listed, Refusal, Request, parse, refusal_of, render_connections, render_help, render_save,
+    render_services, render_version, restore_lines,
+};
+
+use crate::cli::Target;
+use crate::names::SystemNames;
+use crate::output;
+
+/// Exit code of ipvsadm when it cannot reach what it is to change.
+const EXIT_UNREACHABLE: u8 = 1;
+
+/// Carries out one command line; prints and returns what ipvsadm would.
+pub fn main(words: &[String]) -> ExitCode {
+    let client = Target::of_environment().client();
+    let done = parse(words, &SystemNames)
+        .map_err(Failure::Refused)
+        .and_then(|request| carry_out(request, &client));
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => ExitCode::from(failure.tell()),
+    }
+}
+
+/// Why a line was not carried out.
+enum Failure {
+    Refused(Refusal),
+    Unreachable(ClientError),
+    Io(io::Error),
+}
+
+impl Failure {
+    /// Prints it and gives its exit code.
+    fn tell(self) -> u8 {
+        match self {
+            Failure::Refused(refusal) => {
+                // Its text has its own line end.
+                let _ = io::stderr().write_all(refusal.stderr.as_bytes());
+                refusal.exit_code
+            }
+            Failure::Unreachable(error) => {
+                output::error(&format!("ipvsadm: {error}"));
+                EXIT_UNREACHABLE
+            }
+            Failure::Io(error) => {
+                output::error(&format!("ipvsadm: {error}"));
+                EXIT_UNREACHABLE
+            }
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Failure::Unreachable(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Io(error)
+    }
+}
+
+fn carry_out(request: Request, client: &Client) -> Result<u8, Failure> {
+    let text = match request {
+        Request::Command(command) => {
+            for result in client.commands(vec![command])? {
+                result.map_err(|error| Failure::Refused(refusal_of(&error)))?;
+            }
+            return Ok(0);
+        }
+        Request::List(options) => match options.listed {
+            Listed::Connections => {
+                let connections = client.connections()?.connections;
+                render_connections(&connections, options.names, &SystemNames)
+            }
+            Listed::Services | Listed::OneService(_) => {
+                let services = client.services()?;
+                let text = render_services(&services, &options, &SystemNames);
+                text.map_err(Failure::Refused)?
+            }
+        },
+        Request::Save(style) => render_save(&client.services()?, style, &SystemNames),
+        Request::Restore => return restore(client),
+        Request::Help => render_help(),
+        Request::Version => render_version(),
+    };
+    output::text(&text)?;
+    Ok(0)
+}
+
+/// Carries out the lines of standard input. The exit code is the last line's;
+/// a director that is gone ends the run.
+fn restore(client: &Client) -> Result<u8, Failure> {
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text)?;
+    let mut code = 0;
+    for line in restore_lines(&text, &SystemNames) {
+        let done = line
+            .request
+            .map_err(Failure::Refused)
+            .and_then(|request| carry_out(request, client));
+        code = match done {
+            Ok(code) => code,
+            Err(refused @ Failure::Refused(_)) => refused.tell(),
+            Err(failure) => return Err(failure),
+        };
+    }
+    Ok(code)
+}

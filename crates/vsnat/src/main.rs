@@ -1,0 +1,65 @@
+//! vsnat, the one executable: daemon, clients and laboratory.
+//!
+//! Called by the name `ipvsadm` (a link to it), it is ipvsadm.
+
+mod check;
+mod cli;
+mod deny;
+mod down;
+mod ipvsadm;
+mod log;
+mod names;
+mod output;
+mod run;
+mod status;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+/// The name under which this program speaks ipvsadm's language only.
+const IPVSADM: &str = "ipvsadm";
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(words) = ipvsadm_words(&arguments) {
+        return ipvsadm::main(&words);
+    }
+    let cli = Cli::parse();
+    match carry_out(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&format!("vsnat: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(options) => run::main(options),
+        Command::Check { file } => check::main(&file),
+        Command::Down(options) => down::main(options),
+        Command::Status(options) => status::main(&options),
+        Command::Deny(options) => deny::main(options),
+        Command::Ipvsadm { words } => Ok(ipvsadm::main(&words)),
+    }
+}
+
+/// The words for ipvsadm, which reads its command line in its own way.
+fn ipvsadm_words(arguments: &[OsString]) -> Option<Vec<String>> {
+    let program = Path::new(arguments.first()?).file_name()?;
+    let words = if program == IPVSADM {
+        &arguments[1..]
+    } else if arguments.get(1)? == IPVSADM {
+        &arguments[2..]
+    } else {
+        return None;
+    };
+    let words = words.iter().map(|word| word.to_string_lossy().into_owned());
+    Some(words.collect())
+}
