@@ -63,6 +63,20 @@ pub struct DirectorOptions {
     pub lab: LabName,
     /// Text of the configuration file.
     pub config: String,
+    /// Further words for `run`, such as another eBPF object.
+    pub arguments: Vec<String>,
+}
+
+impl DirectorOptions {
+    /// A director as the experiment uses it.
+    pub fn new(executable: &Path, lab: &LabName) -> Self {
+        DirectorOptions {
+            executable: executable.to_owned(),
+            lab: lab.clone(),
+            config: config(),
+            arguments: Vec::new(),
+        }
+    }
 }
 
 /// The configuration of a lab's director. Services are not in it: they come
@@ -210,6 +224,7 @@ pub fn remove_data_plane(executable: &Path, lab: &LabName) -> Result<(), LabErro
     let mut down = Command::new(executable);
     down.args(["down", "--name", &lab.director_name()]);
     down.args(["--netns", namespace.name()]);
+    down.arg("--socket").arg(socket_path(lab));
     command::run(&mut down).map(drop)
 }
 
@@ -226,6 +241,7 @@ fn spawn(options: &DirectorOptions, config: &Path) -> Result<Child, LabError> {
     run.arg("--socket").arg(socket_path(&options.lab));
     run.arg("--netns")
         .arg(options.lab.namespace(crate::Node::Director).name());
+    run.args(&options.arguments);
     run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     // A group of its own: Ctrl-C in the terminal is answered by the lab, which
     // then ends the director in its turn.

@@ -37,7 +37,7 @@ struct Bar(ProgressBar);
 impl Observer for Bars {
     fn begin(&self, label: &str, requests: u64) -> Arc<dyn Progress> {
         let bar = ProgressBar::with_draw_target(Some(requests), ProgressDrawTarget::stderr());
-        let template = "  {msg:<34} {bar:32} {pos:>7}/{len} {per_sec:>12} {eta:>4}";
+        let template = "  {msg:<24} {bar:40} {pos:>7}/{len:<7} {eta:>4} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
         }

@@ -54,11 +54,7 @@ pub fn up(options: &UpOptions, out: &mut dyn Write) -> Result<(), LabError> {
     for (node, address) in cluster.servers() {
         servers.push(start_server(options, &cluster, node, address)?);
     }
-    let director = Director::start(DirectorOptions {
-        executable: options.executable.clone(),
-        lab: options.name.clone(),
-        config: director::config(),
-    })?;
+    let director = Director::start(DirectorOptions::new(&options.executable, &options.name))?;
     for command in cluster.service_commands() {
         say(out, &format!("director# ipvsadm {command}"))?;
         director.ipvsadm(&command.split(' ').collect::<Vec<_>>())?;

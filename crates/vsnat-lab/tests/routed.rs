@@ -229,6 +229,19 @@ fn removal_leaves_no_trace() {
 }
 
 #[test]
+fn what_a_dead_owner_left_is_cleared() {
+    let name = LabName::new("crashed").unwrap();
+    let plan = Plan::default();
+    std::mem::forget(build("crashed", &plan));
+    // No process of this number was ever started at this time.
+    std::fs::write(name.state_dir().join("owner.pid"), "1 1\n").unwrap();
+    let cluster = build("crashed", &plan);
+    assert_eq!(traces("crashed").len(), 7);
+    cluster.remove().unwrap();
+    assert_eq!(traces("crashed"), Vec::<String>::new());
+}
+
+#[test]
 fn forwarding_that_is_not_the_labs_is_refused() {
     let cluster = build(
         "forward",

@@ -23,11 +23,11 @@ use stage::{Hold, Stage};
 /// have work waiting, few enough that none waits for long.
 pub const CONCURRENCY: usize = 32;
 
-/// Runs of each path in the unheld comparison; odd, so that a median is one
-/// of them.
-pub const UNHELD_RUNS: usize = 5;
+/// Runs of each path in the unheld comparison: short ones taking turns, so
+/// that what else the machine does falls on both paths alike.
+pub const UNHELD_RUNS: usize = 10;
 /// Requests of each of these runs: 100,000 in all.
-pub const UNHELD_REQUESTS: u64 = 10_000;
+pub const UNHELD_REQUESTS: u64 = 5_000;
 /// Sent before each unheld run and not counted: a path that has just been set
 /// up resolves its neighbours and warms the caches once.
 pub const WARM_UP_REQUESTS: u64 = 500;

@@ -104,11 +104,10 @@ impl<'a> Stage<'a> {
     /// Starts a director and makes the service; gives the ipvsadm commands.
     pub fn use_director(&mut self) -> Result<Vec<String>, LabError> {
         self.close_path()?;
-        let director = Director::start(DirectorOptions {
-            executable: self.options.executable.clone(),
-            lab: self.options.name.clone(),
-            config: director::config(),
-        })?;
+        let director = Director::start(DirectorOptions::new(
+            &self.options.executable,
+            &self.options.name,
+        ))?;
         let mut commands = Vec::new();
         for command in self.cluster.service_commands() {
             director.ipvsadm(&command.split(' ').collect::<Vec<_>>())?;

@@ -28,7 +28,7 @@ const STYLE: &str = "
   th:first-child, td:first-child { text-align: left; font-weight: 400; }
   thead th { color: #6b7280; font-weight: 600; }
   .first { border-left: 1px solid #e5e7eb; }
-  thead tr:first-child th { text-align: center; }
+  thead th[colspan] { text-align: center; }
   .quoted { color: #6b7280; background: #fafafa; }
   pre { background: #111827; color: #e5e7eb; padding: 1rem; border-radius: 8px; overflow-x: auto; font-size: .85rem; }
   .met { color: #15803d; font-weight: 600; } .unmet { color: #b91c1c; font-weight: 600; }
@@ -174,19 +174,11 @@ fn method(report: &Report) -> String {
 
 fn html_table(table: &Table) -> String {
     let mut text = format!(
-        "<div class=\"scroll\"><table>\n<caption>{}</caption>\n<thead>\n<tr><th></th>",
-        escape(&table.title)
+        "<div class=\"scroll\"><table>\n<caption>{}</caption>\n<thead>\n{}<tr><th>{}</th>",
+        escape(&table.title),
+        group_row(table),
+        escape(table.label)
     );
-    for (index, (title, columns)) in table.groups.iter().enumerate() {
-        let class = group_class(index, 0);
-        let _ = write!(
-            text,
-            "<th colspan=\"{}\" class=\"{class}\">{}</th>",
-            columns.len(),
-            escape(title)
-        );
-    }
-    let _ = write!(text, "</tr>\n<tr><th>{}</th>", escape(table.label));
     let headings: Vec<&String> = table.groups.iter().flat_map(|(_, all)| all).collect();
     text.push_str(&cells(table, "th", headings));
     text.push_str("</tr>\n</thead>\n<tbody>\n");
@@ -197,6 +189,19 @@ fn html_table(table: &Table) -> String {
     }
     text.push_str("</tbody>\n</table></div>\n");
     text
+}
+
+fn group_row(table: &Table) -> String {
+    if table.groups.iter().all(|(title, _)| title.is_empty()) {
+        return String::new();
+    }
+    let groups = table.groups.iter().enumerate();
+    let cells = groups.map(|(index, (title, columns))| {
+        let (class, span) = (group_class(index, 0), columns.len());
+        let title = escape(title);
+        format!("<th colspan=\"{span}\" class=\"{class}\">{title}</th>")
+    });
+    format!("<tr><th></th>{}</tr>\n", cells.collect::<String>())
 }
 
 fn cells(table: &Table, tag: &str, values: Vec<&String>) -> String {

@@ -125,22 +125,25 @@ pub(super) fn distribution(report: &Report) -> Table {
 pub(super) fn unheld(report: &Report) -> Table {
     let routed = report.comparison_runs(Target::Routed);
     let vs = report.comparison_runs(Target::Vs);
-    let rates = |runs: &[&Run]| -> Vec<String> {
-        runs.iter().map(|run| decimal(run.requests_per_s)).collect()
-    };
-    let numbers = (1..=routed.len()).map(|number| format!("run {number}"));
     let requests = routed.first().map_or(0, |run| run.requests);
+    let rate = |run: &&Run| decimal(run.requests_per_s);
+    let rows = (1..).zip(routed.iter().zip(&vs));
     Table {
-        title: "Unheld: through the director and by plain routing, in turn".to_owned(),
-        label: "Requests per second",
+        title: format!(
+            "Unheld: requests per second of {} requests by either path, in turn",
+            whole(requests)
+        ),
+        label: "",
         groups: vec![(
-            format!("{} requests each", whole(requests)),
-            numbers.collect(),
+            String::new(),
+            vec![
+                "plain routing".to_owned(),
+                "through the director".to_owned(),
+            ],
         )],
-        rows: vec![
-            ("plain routing".to_owned(), rates(&routed)),
-            ("through the director".to_owned(), rates(&vs)),
-        ],
+        rows: rows
+            .map(|(number, (routed, vs))| (format!("run {number}"), vec![rate(routed), rate(vs)]))
+            .collect(),
     }
 }
 
@@ -234,44 +237,56 @@ pub(super) fn render(table: &Table) -> String {
         .chain([table.label.len()])
         .max()
         .unwrap_or(0);
-    let width = cell_width(table);
     let mut text = format!("{}\n", table.title);
-    let mut titles = format!("{:label_width$}", "");
-    let mut headings = format!("{:label_width$}", table.label);
-    for (title, columns) in &table.groups {
-        let group_width = columns.len() * (width + 2);
-        let _ = write!(titles, " │{title:^group_width$}");
-        headings.push_str(" │");
-        for column in columns {
-            let _ = write!(headings, "{column:>width$}  ");
-        }
+    let titles = table.groups.iter().map(|(title, columns)| {
+        let width = columns.len() * (cell_width(table, title) + GAP.len());
+        format!(" │{title:^width$}")
+    });
+    let titles = format!("{:label_width$}{}", "", titles.collect::<String>());
+    let named = table.groups.iter().any(|(title, _)| !title.is_empty());
+    if named {
+        let _ = writeln!(text, "{}", titles.trim_end());
     }
-    let _ = writeln!(text, "{}\n{}", titles.trim_end(), headings.trim_end());
-    for (label, cells) in &table.rows {
-        let mut line = format!("{label:label_width$}");
-        let mut cells = cells.iter();
-        for (_, columns) in &table.groups {
-            line.push_str(" │");
-            for cell in cells.by_ref().take(columns.len()) {
-                let _ = write!(line, "{cell:>width$}  ");
-            }
-        }
+    let headings: Vec<&String> = table.groups.iter().flat_map(|(_, all)| all).collect();
+    let head = std::iter::once((table.label, headings));
+    let rows = table.rows.iter();
+    let rows = rows.map(|(label, cells)| (label.as_str(), cells.iter().collect()));
+    for (label, cells) in head.chain(rows) {
+        let line = format!("{label:label_width$}{}", render_cells(table, &cells));
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
 }
 
-/// Wide enough for every cell, and for the title of a narrow group.
-fn cell_width(table: &Table) -> usize {
+fn render_cells(table: &Table, cells: &[&String]) -> String {
+    let mut text = String::new();
+    let mut cells = cells.iter();
+    for (title, columns) in &table.groups {
+        let width = cell_width(table, title);
+        text.push_str(" │");
+        for cell in cells.by_ref().take(columns.len()) {
+            let _ = write!(text, "{cell:>width$}{GAP}");
+        }
+    }
+    text
+}
+
+/// Stands behind every cell.
+const GAP: &str = "  ";
+
+/// Wide enough for every cell of a group, and for its title.
+fn cell_width(table: &Table, group: &str) -> usize {
     /// Columns of short numbers stay readable.
     const LEAST: usize = 10;
-    let cells = table.rows.iter().flat_map(|(_, cells)| cells);
-    let headings = table.groups.iter().flat_map(|(_, headings)| headings);
-    let widest = cells.chain(headings).map(|cell| cell.chars().count()).max();
-    let titles = table
-        .groups
+    let before = table.groups.iter().take_while(|(title, _)| title != group);
+    let first: usize = before.map(|(_, columns)| columns.len()).sum();
+    let columns = table.groups.iter().find(|(title, _)| title == group);
+    let columns = columns.map_or(&[][..], |(_, columns)| columns);
+    let cells = table
+        .rows
         .iter()
-        .map(|(title, columns)| title.len().div_ceil(columns.len().max(1)));
-    let for_titles = titles.max().unwrap_or(0);
-    widest.unwrap_or(0).max(for_titles).max(LEAST)
+        .flat_map(|(_, cells)| cells.iter().skip(first).take(columns.len()));
+    let widest = cells.chain(columns).map(|cell| cell.chars().count()).max();
+    let for_title = group.len().div_ceil(columns.len().max(1));
+    widest.unwrap_or(0).max(for_title).max(LEAST)
 }
