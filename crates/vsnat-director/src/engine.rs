@@ -113,9 +113,10 @@ impl Engine {
         })
     }
 
-    /// One period of the rate estimator.
+    /// One period of the rate estimator, and of tidying up.
     pub fn sample(&self) -> Result<(), Gone> {
         self.with(|parts| {
+            parts.data_plane.tend();
             let services = parts.data_plane.services();
             parts.estimator.sample(&services);
         })
@@ -124,6 +125,12 @@ impl Engine {
     /// Repairs what the removal and return of an interface broke.
     pub fn look(&self) -> Result<(), Gone> {
         self.with(|parts| parts.look(&self.setup, |parts| self.refresh_masquerade(parts)))
+    }
+
+    /// Links, routes or neighbours have changed.
+    pub fn network_changed(&self) -> Result<(), Gone> {
+        self.with(|parts| parts.data_plane.forget_next_hops())?;
+        self.look()
     }
 
     /// Tells what the file now says differently; changes nothing.

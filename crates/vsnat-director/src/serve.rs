@@ -13,9 +13,13 @@ use tokio::time::{self, MissedTickBehavior};
 
 use crate::api::routes::{self, DownRequest};
 use crate::engine::{Engine, Gone};
+use crate::host::events::Events;
 use crate::restore::RestoreError;
 use crate::run::Ending;
 use crate::{estimator, watch};
+
+/// A burst of news is one piece of news.
+const NEWS_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long answers under way may take when the director ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -38,6 +42,7 @@ pub(crate) async fn serve(
     let tasks = [
         repeat(&engine, estimator::PERIOD, Engine::sample),
         repeat(&engine, watch::PERIOD, Engine::look),
+        tokio::spawn(follow_network(Arc::clone(&engine), Events::subscribe()?)),
     ];
 
     let ending = until_told(&engine, &mut signals, &mut down_requests, config_path).await;
@@ -124,6 +129,20 @@ async fn compare(engine: &Arc<Engine>, config_path: Option<PathBuf>) {
     });
     if let Err(gone) = compared.await {
         tracing::warn!("{gone}");
+    }
+}
+
+/// Tells the packet path when its next hops may have changed.
+async fn follow_network(engine: Arc<Engine>, mut events: Events) {
+    loop {
+        if let Err(error) = events.news().await {
+            tracing::warn!("no more news of links and neighbours: {error}; looking every second");
+            return;
+        }
+        if engine.blocking(Engine::network_changed).await.is_err() {
+            return;
+        }
+        time::sleep(NEWS_PAUSE).await;
     }
 }
 

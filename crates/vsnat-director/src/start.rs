@@ -57,21 +57,33 @@ pub(crate) fn start(setup: Setup) -> Result<Arc<Engine>, StartError> {
     let found = Record::load(&setup.paths.record)?;
     let host = preflight::check(&setup.config, &setup.name, found.as_ref())?;
     let is_new = found.is_none() && !DataPlane::is_pinned(setup.name.as_str());
-    let record = record(&setup, found, &host);
+    let record = record(&setup, found.clone(), &host);
     record.save(&setup.paths.record)?;
-    match change(&setup, record.clone(), &host) {
-        Ok(parts) => Ok(Arc::new(Engine::new(setup, parts))),
-        Err(error) => {
-            if is_new {
-                undo(&setup, &record);
-            }
-            Err(error)
+    let changed = change(&setup, record.clone(), &host);
+    if let Err(error) = &changed {
+        match (is_new, error) {
+            (true, _) => undo(&setup, &record),
+            // Nothing was changed yet, so what was recorded for it is not true.
+            (false, StartError::DataPlane { .. }) => put_back(&setup, found.as_ref()),
+            (false, _) => {}
         }
     }
+    Ok(Arc::new(Engine::new(setup, changed?)))
 }
 
 fn undo(setup: &Setup, record: &Record) {
     if let Err(error) = restore::restore(&setup.name, &setup.paths, record) {
+        tracing::error!("{error}");
+    }
+}
+
+fn put_back(setup: &Setup, found: Option<&Record>) {
+    let path = &setup.paths.record;
+    let done = match found {
+        Some(found) => found.save(path),
+        None => Record::delete(path),
+    };
+    if let Err(error) = done {
         tracing::error!("{error}");
     }
 }
@@ -144,9 +156,12 @@ fn open(setup: &Setup) -> Result<DataPlane, StartError> {
     })?;
     match origin {
         Origin::Loaded => tracing::info!("loaded the packet path"),
-        Origin::Adopted { .. } => {
+        Origin::Adopted { running, loaded } => {
             let connections = data_plane.table().live;
             tracing::info!("adopted the running packet path with {connections} connections");
+            if running != loaded {
+                tracing::info!("program {loaded:016x} replaces {running:016x}");
+            }
         }
     }
     Ok(data_plane)

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     match carry_out(cli.command) {
         Ok(code) => code,
         Err(error) => {
-            output::error(&format!("vsnat: {error:#}"));
+            output::error(&format!("vsnat: {}", chain(&error)));
             ExitCode::FAILURE
         }
     }
@@ -48,6 +48,17 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deny(options) => deny::main(options),
         Command::Ipvsadm { words } => Ok(ipvsadm::main(&words)),
     }
+}
+
+/// An error and its causes, each said once: many messages quote their cause.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// The words for ipvsadm, which reads its command line in its own way.

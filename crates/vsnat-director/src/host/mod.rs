@@ -6,6 +6,7 @@
 pub(crate) mod address;
 pub(crate) mod arp;
 pub(crate) mod bpffs;
+pub(crate) mod events;
 pub(crate) mod forwarding;
 pub(crate) mod link;
 pub(crate) mod masquerade;

@@ -1,0 +1,139 @@
+//! Every way in which a director ends, and what it leaves.
+
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::bench::{Bench, SERVICE};
+
+#[test]
+fn ctrl_c_restores_the_host() {
+    let bench = Bench::new();
+    let before = bench.snapshot();
+    bench.write("", SERVICE);
+    let mut director = bench.start();
+    assert_ne!(bench.snapshot(), before);
+    assert_eq!(director.end(Signal::SIGINT), Some(0), "{}", director.log());
+    assert_eq!(bench.snapshot(), before);
+}
+
+#[test]
+fn down_asks_the_daemon_and_can_be_repeated() {
+    let bench = Bench::new();
+    let before = bench.snapshot();
+    bench.write("", SERVICE);
+    let mut director = bench.start();
+    assert!(bench.down().contains("the host is as it was found"));
+    assert_eq!(bench.snapshot(), before);
+    assert!(bench.down().contains("nothing to do"));
+    assert_eq!(director.end(Signal::SIGCONT), Some(0), "{}", director.log());
+}
+
+#[test]
+fn sigterm_leaves_everything_and_the_next_daemon_adopts_it() {
+    let bench = Bench::new();
+    let before = bench.snapshot();
+    bench.write("", SERVICE);
+    let mut first = bench.start();
+    let added = "-A -t 192.168.28.168:9000 -s wrr";
+    assert_eq!(bench.ipvsadm(added), (0, String::new()));
+    let running = bench.snapshot();
+    assert_eq!(first.end(Signal::SIGTERM), Some(0));
+    let left = bench.snapshot();
+    assert_eq!(
+        left.replace(".sock: false", ".sock: true"),
+        running,
+        "only the socket is gone"
+    );
+
+    let mut second = bench.start();
+    assert_eq!(bench.snapshot(), running);
+    let (_, listed) = bench.ipvsadm("-Sn");
+    assert!(listed.contains(added), "{listed}");
+    assert!(listed.contains("-r 10.0.100.11:8080"), "{listed}");
+    let log = second.log();
+    assert!(log.contains("1 changes were made at run time"), "{log}");
+    assert!(
+        log.contains("+ service TCP 192.168.28.168:9000 wrr"),
+        "{log}"
+    );
+    assert_eq!(second.end(Signal::SIGINT), Some(0));
+    assert_eq!(bench.snapshot(), before);
+}
+
+#[test]
+fn a_changed_file_is_followed_except_where_ipvsadm_decided() {
+    let bench = Bench::new();
+    let two = format!("{SERVICE}{}", SERVICE.replace(".167:8080", ".168:8081"));
+    bench.write("", &two);
+    let mut first = bench.start();
+    assert_eq!(bench.ipvsadm("-E -t 192.168.28.167:8080 -s lc").0, 0);
+    first.end(Signal::SIGTERM);
+
+    bench.write("", &two.replace("\"rr\"", "\"wrr\""));
+    let second = bench.start();
+    let (_, listed) = bench.ipvsadm("-Sn");
+    assert!(listed.contains("192.168.28.167:8080 -s lc"), "{listed}");
+    assert!(listed.contains("192.168.28.168:8081 -s wrr"), "{listed}");
+    let log = second.log();
+    assert!(
+        log.contains("~ service TCP 192.168.28.167:8080 scheduler lc"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_crash_is_adopted_or_restored() {
+    let bench = Bench::new();
+    let before = bench.snapshot();
+    bench.write("", SERVICE);
+    bench.start().end(Signal::SIGKILL);
+    let mut second = bench.start();
+    assert!(bench.ipvsadm("-Sn").1.contains("192.168.28.167:8080"));
+    second.end(Signal::SIGKILL);
+    assert!(bench.down().contains("by its record"));
+    // The dead process could not remove its socket's file; nobody answers there.
+    let after = bench.snapshot().replace(".sock: true", ".sock: false");
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_crash_at_any_moment_of_the_start_is_restored() {
+    let bench = Bench::new();
+    let before = bench.snapshot();
+    bench.write("", SERVICE);
+    // The probing for the VIP takes most of the start; then the changes come.
+    let moments = (0..3).map(|n| n * 300).chain((750..1_500).step_by(35));
+    for after_ms in moments {
+        let mut director = bench.spawn();
+        thread::sleep(Duration::from_millis(after_ms));
+        director.end(Signal::SIGKILL);
+        bench.down();
+        let after = bench.snapshot().replace(".sock: true", ".sock: false");
+        assert_eq!(after, before, "killed after {after_ms} ms");
+    }
+}
+
+#[test]
+fn a_director_whose_namespace_is_gone_starts_afresh() {
+    let bench = Bench::new();
+    bench.write("", SERVICE);
+    bench.start().end(Signal::SIGTERM);
+    let status = std::process::Command::new("ip")
+        .args(["netns", "del", &bench.name])
+        .status();
+    assert!(status.unwrap().success());
+    let neighbours = bench.neighbours();
+    let _ = std::process::Command::new("ip")
+        .args(["netns", "del", &neighbours])
+        .status();
+    bench.build();
+    let mut director = bench.start();
+    assert!(
+        director.log().contains("starting afresh"),
+        "{}",
+        director.log()
+    );
+    assert_eq!(director.end(Signal::SIGINT), Some(0));
+}

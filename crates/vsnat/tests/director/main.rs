@@ -1,0 +1,13 @@
+//! The executable as a director: started, asked, ended in every way, on a host
+//! of its own made of namespaces. Needs root and the built eBPF object.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod bench;
+mod ending;
+mod refusing;
+mod serving;
