@@ -23,6 +23,9 @@ use crate::topology::{INNER_INTERFACE, OUTER_INTERFACE, VIP};
 /// Name of the director's process file in the state folder.
 pub(crate) const PROCESS: &str = "director";
 pub(crate) const CONFIG_FILE: &str = "director.toml";
+/// Names the program, so that whoever clears up after a crash can ask it to
+/// take its data plane away.
+pub(crate) const EXECUTABLE_FILE: &str = "director.path";
 const SOCKET_FILE: &str = "director.sock";
 const LOG_FILE: &str = "director.log";
 
@@ -84,7 +87,7 @@ impl DirectorOptions {
 pub fn config() -> String {
     format!(
         "[director]\nouter = \"{OUTER_INTERFACE}\"\ninner = [\"{INNER_INTERFACE}\"]\n\
-         vips = [\"{VIP}/24\"]\nmasquerade = true\nconnections = 262144\n"
+         vips = [\"{VIP}/24\"]\nmasquerade = true\n\n[limits]\nconnections = 262144\n"
     )
 }
 
@@ -107,8 +110,14 @@ impl Director {
     pub fn start(options: DirectorOptions) -> Result<Self, LabError> {
         let state_dir = options.lab.state_dir();
         let config_path = state_dir.join(CONFIG_FILE);
-        fs::write(&config_path, &options.config)
-            .map_err(LabError::io(format!("write {}", config_path.display())))?;
+        let executable = options.executable.display().to_string();
+        let executable_path = state_dir.join(EXECUTABLE_FILE);
+        for (path, text) in [
+            (&config_path, &options.config),
+            (&executable_path, &executable),
+        ] {
+            fs::write(path, text).map_err(LabError::io(format!("write {}", path.display())))?;
+        }
         let child = spawn(&options, &config_path)?;
         if let Some(id) = ProcessId::of(Pid::from_raw(child.id() as i32)) {
             id.write(&pid_file(&state_dir, PROCESS))?;
@@ -158,15 +167,40 @@ impl Director {
 
     /// Ends the process and waits for it.
     pub fn stop(mut self, how: Stop) -> Result<ExitStatus, LabError> {
-        let Some(mut child) = self.child.take() else {
-            return Ok(ExitStatus::from_raw(0));
-        };
-        end(&mut child, how)
+        match self.child.take() {
+            Some(child) => self.end(child, how),
+            None => Ok(ExitStatus::from_raw(0)),
+        }
     }
 
     /// Lets the process run on after this one.
     pub fn detach(mut self) {
         self.child = None;
+    }
+
+    fn end(&self, mut child: Child, how: Stop) -> Result<ExitStatus, LabError> {
+        if let Some(id) = ProcessId::of(Pid::from_raw(child.id() as i32)) {
+            id.signal(how.signal())?;
+        }
+        let deadline = Instant::now() + STOP_PATIENCE;
+        while Instant::now() < deadline {
+            let ended = child.try_wait();
+            if let Some(status) = ended.map_err(LabError::io("wait for the director"))? {
+                return Ok(status);
+            }
+            thread::sleep(POLL);
+        }
+        child
+            .kill()
+            .map_err(LabError::io("kill the director that did not end"))?;
+        let status = child
+            .wait()
+            .map_err(LabError::io("wait for the director"))?;
+        match how {
+            Stop::Remove => remove_data_plane(&self.options.executable, &self.options.lab)?,
+            Stop::LeaveForwarding | Stop::Kill => {}
+        }
+        Ok(status)
     }
 
     fn wait_ready(&mut self) -> Result<(), LabError> {
@@ -203,9 +237,9 @@ impl Director {
 
 impl Drop for Director {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
+        if let Some(child) = self.child.take() {
             // Nobody is left to tell; the next start says what it finds.
-            let _ = end(&mut child, Stop::Remove);
+            let _ = self.end(child, Stop::Remove);
         }
     }
 }
@@ -250,28 +284,6 @@ fn spawn(options: &DirectorOptions, config: &Path) -> Result<Child, LabError> {
         command: command::shown(&run),
         source,
     })
-}
-
-fn end(child: &mut Child, how: Stop) -> Result<ExitStatus, LabError> {
-    if let Some(id) = ProcessId::of(Pid::from_raw(child.id() as i32)) {
-        id.signal(how.signal())?;
-    }
-    let deadline = Instant::now() + STOP_PATIENCE;
-    loop {
-        let ended = child
-            .try_wait()
-            .map_err(LabError::io("wait for the director"))?;
-        if let Some(status) = ended {
-            return Ok(status);
-        }
-        if Instant::now() >= deadline {
-            child
-                .kill()
-                .map_err(LabError::io("kill the director that did not end"))?;
-            return child.wait().map_err(LabError::io("wait for the director"));
-        }
-        thread::sleep(POLL);
-    }
 }
 
 /// Asks by HTTP on a unix socket; gives the body of a good answer.

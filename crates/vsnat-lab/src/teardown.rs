@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use vsnat_api::RUN_DIR;
 
 use crate::LabError;
 use crate::director;
@@ -35,8 +36,8 @@ impl Removal {
     }
 }
 
-/// Removes every trace of a lab. `executable`, where it is known, is asked to
-/// take away a data plane that a killed director left behind.
+/// Removes every trace of a lab. The program that ran its director is asked to
+/// take away a data plane that it left behind; `executable` replaces it.
 pub fn remove(name: &LabName, executable: Option<&Path>) -> Result<Removal, LabError> {
     let mut removal = Removal::default();
     let state_dir = name.state_dir();
@@ -44,10 +45,7 @@ pub fn remove(name: &LabName, executable: Option<&Path>) -> Result<Removal, LabE
         director.end(Signal::SIGINT, DIRECTOR_PATIENCE)?;
         removal.processes += 1;
     }
-    let left_data_plane = match executable {
-        Some(executable) => remove_data_plane(name, executable),
-        None => Ok(()),
-    };
+    let data_plane_removed = remove_data_plane(name, executable);
     for namespace in Namespace::with_prefix(&name.prefix())? {
         removal.processes += end_processes(&namespace)?;
         namespace.delete()?;
@@ -61,18 +59,25 @@ pub fn remove(name: &LabName, executable: Option<&Path>) -> Result<Removal, LabE
         }
         Err(_) | Ok(()) => {}
     }
-    left_data_plane?;
+    data_plane_removed?;
     Ok(removal)
 }
 
-/// Only where a director has been: its configuration tells.
-fn remove_data_plane(name: &LabName, executable: &Path) -> Result<(), LabError> {
-    let namespace = name.namespace(Node::Director);
-    let had_director = name.state_dir().join(director::CONFIG_FILE).exists();
-    if !had_director || !namespace.exists() {
+/// Only where a director has been: it left the path of its program.
+fn remove_data_plane(name: &LabName, executable: Option<&Path>) -> Result<(), LabError> {
+    let noted = fs::read_to_string(name.state_dir().join(director::EXECUTABLE_FILE));
+    let (Ok(noted), true) = (noted, name.namespace(Node::Director).exists()) else {
         return Ok(());
+    };
+    director::remove_data_plane(executable.unwrap_or(Path::new(&noted)), name)?;
+    // What stays of a director whose name nobody else uses.
+    let lock = Path::new(RUN_DIR).join(format!("{}.lock", name.director_name()));
+    match fs::remove_file(&lock) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(LabError::io(format!("remove {}", lock.display()))(error))
+        }
+        Err(_) | Ok(()) => Ok(()),
     }
-    director::remove_data_plane(executable, name)
 }
 
 fn end_processes(namespace: &Namespace) -> Result<usize, LabError> {

@@ -154,8 +154,8 @@ fn method(report: &Report) -> String {
     format!(
         "<h2>How this was measured</h2>\n\
          <p>Client, director and real servers are network namespaces of one machine, joined by \
-         veth pairs and a bridge. Each request opens a connection of its own from a source port \
-         that no earlier one used, and is never tried again. A held server works on one request \
+         veth pairs and a bridge. Each request opens a connection of its own, from a source port \
+         that the runs before it did not use, and is never tried again. A held server works on one request \
          at a time, first come, first served, as the machines of the original did; that is what \
          makes four of them faster than one on a machine whose processors they share.</p>\n\
          <p>Rates are as ab defines them: complete requests by total time, time per request \
