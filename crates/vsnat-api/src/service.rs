@@ -1,0 +1,217 @@
+//! Virtual services and real servers, as an administrator names them.
+
+use std::fmt;
+use std::net::SocketAddrV4;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Transport protocol of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+impl Protocol {
+    /// IP protocol number (RFC 790).
+    pub const fn number(self) -> u8 {
+        match self {
+            Protocol::Tcp => 6,
+            Protocol::Udp => 17,
+        }
+    }
+
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            6 => Some(Protocol::Tcp),
+            17 => Some(Protocol::Udp),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Protocol::Tcp => "TCP",
+            Protocol::Udp => "UDP",
+        })
+    }
+}
+
+/// How a service picks the server of a new connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheduler {
+    /// Round robin.
+    Rr,
+    /// Weighted round robin, in IPVS's interleaved order.
+    Wrr,
+    /// Fewest connections.
+    Lc,
+    /// Fewest connections for its weight; ipvsadm's default.
+    Wlc,
+}
+
+impl Scheduler {
+    pub const ALL: [Scheduler; 4] = [
+        Scheduler::Rr,
+        Scheduler::Wrr,
+        Scheduler::Lc,
+        Scheduler::Wlc,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scheduler::Rr => "rr",
+            Scheduler::Wrr => "wrr",
+            Scheduler::Lc => "lc",
+            Scheduler::Wlc => "wlc",
+        }
+    }
+}
+
+impl fmt::Display for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A name that stands for nothing we know.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("unknown {what} \"{name}\"; known are {known}")]
+pub struct ParseNameError {
+    pub what: &'static str,
+    pub name: String,
+    pub known: &'static str,
+}
+
+impl FromStr for Scheduler {
+    type Err = ParseNameError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Scheduler::ALL.into_iter().find(|s| s.name() == name);
+        found.ok_or_else(|| ParseNameError {
+            what: "scheduler",
+            name: name.to_owned(),
+            known: "rr, wrr, lc, wlc",
+        })
+    }
+}
+
+/// Share of new connections that a server takes, relative to the others.
+///
+/// Zero takes no new connection and keeps the open ones. The upper bound is
+/// IPVS's, whose weights are C `int`s.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Weight(u32);
+
+impl Weight {
+    pub const MAX: u32 = i32::MAX as u32;
+    pub const ONE: Weight = Weight(1);
+
+    pub const fn new(weight: u32) -> Result<Self, WeightError> {
+        if weight > Self::MAX {
+            return Err(WeightError { weight });
+        }
+        Ok(Weight(weight))
+    }
+
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// A weight beyond [`Weight::MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("weight {weight} is too large; the largest is {}", Weight::MAX)]
+pub struct WeightError {
+    pub weight: u32,
+}
+
+impl TryFrom<u32> for Weight {
+    type Error = WeightError;
+
+    fn try_from(weight: u32) -> Result<Self, Self::Error> {
+        Weight::new(weight)
+    }
+}
+
+impl From<Weight> for u32 {
+    fn from(weight: Weight) -> u32 {
+        weight.0
+    }
+}
+
+/// What identifies a virtual service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ServiceKey {
+    pub protocol: Protocol,
+    /// The VIP and its port.
+    pub address: SocketAddrV4,
+}
+
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.protocol, self.address)
+    }
+}
+
+/// A virtual service as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceSpec {
+    #[serde(flatten)]
+    pub key: ServiceKey,
+    pub scheduler: Scheduler,
+}
+
+/// A real server as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerSpec {
+    /// Private address; port 0 stands for the port of the service.
+    pub address: SocketAddrV4,
+    pub weight: Weight,
+}
+
+/// State of a connection, with IPVS's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ConnectionState {
+    None,
+    Established,
+    SynSent,
+    SynRecv,
+    FinWait,
+    TimeWait,
+    Close,
+    CloseWait,
+    LastAck,
+    Listen,
+    Synack,
+    Udp,
+}
+
+impl ConnectionState {
+    pub const fn name(self) -> &'static str {
+        match self {
+            ConnectionState::None => "NONE",
+            ConnectionState::Established => "ESTABLISHED",
+            ConnectionState::SynSent => "SYN_SENT",
+            ConnectionState::SynRecv => "SYN_RECV",
+            ConnectionState::FinWait => "FIN_WAIT",
+            ConnectionState::TimeWait => "TIME_WAIT",
+            ConnectionState::Close => "CLOSE",
+            ConnectionState::CloseWait => "CLOSE_WAIT",
+            ConnectionState::LastAck => "LAST_ACK",
+            ConnectionState::Listen => "LISTEN",
+            ConnectionState::Synack => "SYNACK",
+            ConnectionState::Udp => "UDP",
+        }
+    }
+}
