@@ -1,0 +1,59 @@
+//! Real servers as the packet path knows them.
+
+use crate::net::{Be16, Be32};
+use crate::service::ServiceKey4;
+
+/// One real server of one service. Written by the daemon.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dest {
+    pub address: Be32,
+    /// Zero stands for the port of the service.
+    pub port: Be16,
+    pub zero: u16,
+    /// The service it serves, or served when it was deleted.
+    pub service: ServiceKey4,
+    /// One of [`dest_state`].
+    pub state: u32,
+    pub weight: u32,
+    /// Grows with each server added: a larger one comes earlier in the lists.
+    pub order: u64,
+    /// Since when a deleted one has no connection, in coarse time; 0: it has.
+    pub idle_since: u64,
+    /// Counters when they were last set to zero.
+    pub baseline: [u64; 5],
+}
+
+const _: () = assert!(size_of::<Dest>() == 80);
+
+pub mod dest_state {
+    pub const FREE: u32 = 0;
+    pub const AVAILABLE: u32 = 1;
+    /// Deleted, but connections still name it.
+    pub const DELETED: u32 = 2;
+    /// Deleted together with its service.
+    pub const ORPHANED: u32 = 3;
+}
+
+/// Connections of a destination now. Written by the packet path and the sweeper.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DestCounts {
+    pub active: u32,
+    pub inactive: u32,
+}
+
+const _: () = assert!(size_of::<DestCounts>() == 8);
+
+/// Totals of a destination on one CPU. Written by the packet path.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DestStats {
+    pub connections: u64,
+    pub in_packets: u64,
+    pub out_packets: u64,
+    pub in_bytes: u64,
+    pub out_bytes: u64,
+}
+
+const _: () = assert!(size_of::<DestStats>() == 40);

@@ -1,0 +1,119 @@
+//! The flow table: from the addresses of a packet to a slot.
+//!
+//! The kernel recycles hash elements while readers look at them, so a value is
+//! one aligned word that is copied at once and then proved against the slot it
+//! names: generation and key must match, or the packet has no flow.
+
+use crate::net::{Be16, Be32};
+
+/// One direction of an IPv4 flow, as its packets carry it.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey4 {
+    pub src: Be32,
+    pub dst: Be32,
+    pub src_port: Be16,
+    pub dst_port: Be16,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Always zero: the kernel hashes all sixteen bytes.
+    pub zero: [u8; 3],
+}
+
+const _: () = assert!(size_of::<FlowKey4>() == 16);
+
+impl FlowKey4 {
+    #[inline(always)]
+    pub const fn new(
+        protocol: u8,
+        src: Be32,
+        src_port: Be16,
+        dst: Be32,
+        dst_port: Be16,
+    ) -> FlowKey4 {
+        FlowKey4 {
+            src,
+            dst,
+            src_port,
+            dst_port,
+            protocol,
+            zero: [0; 3],
+        }
+    }
+
+    /// The key of the packets that answer this one.
+    #[inline(always)]
+    pub const fn reversed(&self) -> FlowKey4 {
+        FlowKey4::new(
+            self.protocol,
+            self.dst,
+            self.dst_port,
+            self.src,
+            self.src_port,
+        )
+    }
+}
+
+/// Which of a slot's two keys a packet carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Client to server.
+    Forward,
+    /// Server to client.
+    Reply,
+}
+
+/// Value of the flow table: slot index, generation and direction in one word.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowRef(u64);
+
+const _: () = assert!(size_of::<FlowRef>() == 8);
+
+const GENERATION_SHIFT: u32 = 32;
+const REPLY_BIT: u64 = 1 << 63;
+
+/// Generations are counted modulo 2^24; a reader holds a reference for
+/// microseconds and a slot is reused at most once a second.
+pub const GENERATION_MASK: u32 = 0x00ff_ffff;
+
+impl FlowRef {
+    #[inline(always)]
+    pub const fn new(slot: u32, generation: u32, direction: Direction) -> Self {
+        let reply = match direction {
+            Direction::Forward => 0,
+            Direction::Reply => REPLY_BIT,
+        };
+        let generation = (generation & GENERATION_MASK) as u64;
+        FlowRef(slot as u64 | generation << GENERATION_SHIFT | reply)
+    }
+
+    #[inline(always)]
+    pub const fn from_raw(raw: u64) -> Self {
+        FlowRef(raw)
+    }
+
+    #[inline(always)]
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    pub const fn slot(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[inline(always)]
+    pub const fn generation(self) -> u32 {
+        (self.0 >> GENERATION_SHIFT) as u32 & GENERATION_MASK
+    }
+
+    #[inline(always)]
+    pub const fn direction(self) -> Direction {
+        if self.0 & REPLY_BIT == 0 {
+            Direction::Forward
+        } else {
+            Direction::Reply
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Next hops: where a translated packet leaves the director.
+//!
+//! A small open table shared by all connections. Every word of an entry that a
+//! packet needs carries the entry's tag, and the slot names index and tag
+//! together: an entry given to another neighbour is noticed, never followed.
+
+use crate::time::Coarse;
+
+/// Entries of the table: neighbours in use at a time, clients on the outer
+/// link and real servers. Beyond it packets leave by the kernel's own lookup.
+pub const HOPS: u32 = 4_096;
+
+/// Entries looked at for one neighbour.
+pub const HOP_PROBES: u32 = 4;
+
+/// No next hop is known.
+pub const NO_HOP: u32 = u32::MAX;
+
+/// An entry that nobody refreshed for so long (about 60 s) may be taken.
+pub const HOP_IDLE: Coarse = 447;
+
+/// After so long (about 1 s) an entry is asked from the kernel again.
+pub const HOP_FRESH: Coarse = 8;
+
+/// One neighbour. Written by the packet path.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hop {
+    /// Interface index (low half) and address of the neighbour; 0: free.
+    pub identity: u64,
+    /// Destination MAC in the low 48 bits, tag above.
+    pub dst_mac: u64,
+    /// Source MAC in the low 48 bits, tag above.
+    pub src_mac: u64,
+    /// Interface index, MTU (16 bits), tag.
+    pub link: u64,
+    /// When it was asked (coarse), generation of the daemon's settings (16
+    /// bits), tag.
+    pub asked: u64,
+}
+
+const _: () = assert!(size_of::<Hop>() == 40);
+
+/// The name a slot keeps: index in the low half, tag in the high half.
+#[inline(always)]
+pub const fn hop_name(index: u32, tag: u16) -> u32 {
+    index & 0xffff | (tag as u32) << 16
+}
+
+#[inline(always)]
+pub const fn hop_index(name: u32) -> u32 {
+    name & 0xffff
+}
+
+#[inline(always)]
+pub const fn hop_tag(name: u32) -> u16 {
+    (name >> 16) as u16
+}
+
+/// Tag of a word of an entry.
+#[inline(always)]
+pub const fn word_tag(word: u64) -> u16 {
+    (word >> 48) as u16
+}

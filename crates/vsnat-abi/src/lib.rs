@@ -1,0 +1,49 @@
+//! Everything that crosses the boundary between the kernel and the daemon.
+//!
+//! Map keys, map values and limits, and nothing else. All types are
+//! `#[repr(C)]`, made of integers only, without padding: both sides may read
+//! any bit pattern. [`ABI_VERSION`] changes with every change of a layout or
+//! of the meaning of a field; state pinned by another version is refused.
+
+#![no_std]
+
+pub mod counters;
+pub mod destination;
+pub mod filter;
+pub mod flow;
+pub mod hop;
+pub mod net;
+pub mod service;
+pub mod settings;
+pub mod slot;
+pub mod sweep;
+pub mod table;
+pub mod time;
+
+/// Version of every layout in this crate.
+pub const ABI_VERSION: u32 = 1;
+
+/// Names of the maps, as the programs declare them and as they are pinned.
+pub mod map {
+    pub const FLOWS4: &str = "FLOWS4";
+    pub const SLOTS: &str = "SLOTS";
+    pub const FREE: &str = "FREE";
+    pub const STASH: &str = "STASH";
+    pub const SHARED: &str = "SHARED";
+    pub const SERVICE_KEYS: &str = "SERVICE_KEYS";
+    pub const SERVICES: &str = "SERVICES";
+    pub const VIEWS: &str = "VIEWS";
+    pub const CURSORS: &str = "CURSORS";
+    pub const RING: &str = "RING";
+    pub const DESTS: &str = "DESTS";
+    pub const DEST_COUNTS: &str = "DEST_COUNTS";
+    pub const DEST_STATS: &str = "DEST_STATS";
+    pub const HOPS: &str = "HOPS";
+    pub const SETTINGS: &str = "SETTINGS";
+    pub const FILTERS: &str = "FILTERS";
+    pub const DENY: &str = "DENY";
+    pub const COUNTERS: &str = "COUNTERS";
+    pub const SWEEP: &str = "SWEEP";
+    pub const SWEEP_TIMER: &str = "SWEEP_TIMER";
+    pub const INFO: &str = "INFO";
+}

@@ -1,0 +1,152 @@
+//! Virtual services and the tables their schedulers read.
+//!
+//! A change never touches what a packet may be reading: the daemon writes a
+//! new ring and a new view, then switches the service to it by one store.
+
+use crate::net::{Be16, Be32};
+
+/// What a new connection is looked up by.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceKey4 {
+    pub vip: Be32,
+    pub port: Be16,
+    /// IP protocol number.
+    pub protocol: u8,
+    pub zero: u8,
+}
+
+const _: () = assert!(size_of::<ServiceKey4>() == 8);
+
+/// Views of one service: the current one and three that readers may still hold.
+pub const VIEWS_PER_SERVICE: u32 = 4;
+
+/// Value of [`Service::view`] while the service has none.
+pub const NO_VIEW: u64 = u64::MAX;
+
+/// One virtual service. Written by the daemon.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Service {
+    /// Index of the view in force: the one word that a reader follows.
+    pub view: u64,
+    pub key: ServiceKey4,
+    /// Grows with each service made: the order in which they are listed.
+    pub order: u64,
+    /// 0: free, 1: in use.
+    pub used: u64,
+    /// What servers that are gone had counted; see [`crate::counters`].
+    pub residue: [u64; 5],
+}
+
+const _: () = assert!(size_of::<Service>() == 72);
+
+/// Schedulers, as [`View::scheduler`] names them.
+pub mod scheduler {
+    pub const RR: u32 = 1;
+    pub const WRR: u32 = 2;
+    pub const LC: u32 = 3;
+    pub const WLC: u32 = 4;
+}
+
+/// What a scheduler reads. Never changed while a service points to it.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct View {
+    /// One of [`scheduler`].
+    pub scheduler: u32,
+    /// Index of the first ring entry of this view.
+    pub ring: u32,
+    /// Usable servers (weight above zero): entries of `rr`, `lc` and `wlc`.
+    pub servers: u32,
+    /// Levels of `wrr`; see [`Level`].
+    pub levels: u32,
+    /// Picks after which the order repeats.
+    pub period: u64,
+    /// Value of the service's cursor when this view came into force.
+    pub cursor_base: u64,
+    /// Place in the period of the first pick.
+    pub start: u64,
+    /// Where the scheduler stood before the first pick, for the next view:
+    /// `rr`: last destination used + 1, or 0; `wrr`: current weight.
+    pub anchor: u64,
+    pub ring_entries: u32,
+    pub zero: u32,
+}
+
+const _: () = assert!(size_of::<View>() == 56);
+
+/// A ring entry that names a server: index of the destination and weight.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry(u64);
+
+impl Entry {
+    pub const fn new(dest: u32, weight: u32) -> Self {
+        Entry(dest as u64 | (weight as u64) << 32)
+    }
+
+    #[inline(always)]
+    pub const fn from_raw(raw: u64) -> Self {
+        Entry(raw)
+    }
+
+    #[inline(always)]
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    pub const fn dest(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[inline(always)]
+    pub const fn weight(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// Ring entries of one `wrr` level: place in the period where it begins, then
+/// offset of its servers (from the ring's start) and their number.
+///
+/// While the current weight is within one level the same servers are picked
+/// over and over, so the order of a period of any length is held by one entry
+/// for each level and server.
+pub const LEVEL_ENTRIES: u32 = 2;
+
+/// Second word of a level.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level(u64);
+
+impl Level {
+    pub const fn new(offset: u32, servers: u32) -> Self {
+        Level(offset as u64 | (servers as u64) << 32)
+    }
+
+    #[inline(always)]
+    pub const fn from_raw(raw: u64) -> Self {
+        Level(raw)
+    }
+
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    pub const fn offset(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[inline(always)]
+    pub const fn servers(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// Servers of one service: bounds the scan of `lc` and `wlc`.
+pub const MAX_SERVERS_PER_SERVICE: u32 = 4_096;
+
+/// Rounds of the search for a `wrr` level: 2^13 is above the number of levels.
+pub const LEVEL_SEARCH_ROUNDS: u32 = 13;

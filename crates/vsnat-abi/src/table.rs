@@ -1,0 +1,47 @@
+//! Bookkeeping of the connection table and of the pinned state as a whole.
+
+/// Free slot indices that one CPU holds, so that opening meets no lock.
+pub const STASH_SIZE: usize = 16;
+
+/// Indices taken from the queue at a time.
+pub const STASH_REFILL: u32 = 8;
+
+/// One CPU's free slots. Written by the packet path.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug)]
+pub struct Stash {
+    pub count: u32,
+    pub zero: u32,
+    pub slots: [u32; STASH_SIZE],
+}
+
+const _: () = assert!(size_of::<Stash>() == 72);
+
+/// Words that all CPUs change, each on a cache line of its own.
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Debug)]
+pub struct Shared {
+    /// The first slot that was never used: the sweeper looks no further.
+    pub fresh: u64,
+    pub zero: [u64; 7],
+    /// When the next generated ICMP message is due, in ns.
+    pub icmp_due_ns: u64,
+    pub zero2: [u64; 7],
+}
+
+const _: () = assert!(size_of::<Shared>() == 128);
+
+/// What the pinned state was made for. Written once, by the daemon that made it.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Info {
+    /// [`crate::ABI_VERSION`]; zero while the state is being made.
+    pub abi_version: u32,
+    pub connections: u32,
+    pub services: u32,
+    pub servers: u32,
+    pub ring_entries: u32,
+    pub zero: u32,
+}
+
+const _: () = assert!(size_of::<Info>() == 24);

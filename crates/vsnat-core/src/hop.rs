@@ -1,0 +1,159 @@
+//! Where a translated packet leaves.
+//!
+//! The table of next hops remembers what the kernel's routing answered. An
+//! entry older than about a second is asked again, and the packet that asked
+//! leaves by the kernel's neighbour look-up: that keeps the kernel probing its
+//! neighbours, which plain redirects would not.
+
+use vsnat_abi::hop::{
+    HOP_FRESH, HOP_IDLE, HOP_PROBES, HOPS, Hop, NO_HOP, hop_index, hop_name, hop_tag, word_tag,
+};
+use vsnat_abi::net::Be32;
+use vsnat_abi::time::Coarse;
+
+use crate::{Packet, Route, RouteQuery, Shared, Tables};
+
+/// The way out for one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Cached {
+        ifindex: u32,
+        dst_mac: u64,
+        src_mac: u64,
+        mtu: u16,
+    },
+    /// Asked just now: the kernel's neighbour look-up sends this one.
+    Asked {
+        ifindex: u32,
+        next_hop: Be32,
+        mtu: u16,
+    },
+    NoRoute,
+}
+
+impl Next {
+    pub fn mtu(&self) -> u16 {
+        match self {
+            Next::Cached { mtu, .. } | Next::Asked { mtu, .. } => *mtu,
+            Next::NoRoute => u16::MAX,
+        }
+    }
+}
+
+const MAC_MASK: u64 = 0xffff_ffff_ffff;
+/// An MTU nobody told; larger than any packet.
+const MTU_UNKNOWN: u16 = u16::MAX;
+
+/// The cached next hop of this name, while it is fresh.
+#[inline(always)]
+pub(crate) fn cached<T: Tables>(
+    tables: &T,
+    name: u32,
+    generation: u16,
+    now: Coarse,
+) -> Option<Next> {
+    if name == NO_HOP {
+        return None;
+    }
+    let hop = tables.hop(hop_index(name))?;
+    let (dst_mac, src_mac, link, asked) = (hop.dst_mac(), hop.src_mac(), hop.link(), hop.asked());
+    let tag = hop_tag(name);
+    if word_tag(dst_mac) != tag
+        || word_tag(src_mac) != tag
+        || word_tag(link) != tag
+        || word_tag(asked) != tag
+        || (asked >> 32) as u16 != generation
+        || now.wrapping_sub(asked as Coarse) > HOP_FRESH
+    {
+        return None;
+    }
+    Some(Next::Cached {
+        ifindex: link as u32,
+        dst_mac: dst_mac & MAC_MASK,
+        src_mac: src_mac & MAC_MASK,
+        mtu: (link >> 32) as u16,
+    })
+}
+
+/// Asks the kernel; answers the way out and the name to remember it by.
+#[inline(always)]
+pub(crate) fn ask<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    query: &RouteQuery,
+    generation: u16,
+    now: Coarse,
+) -> (Next, u32) {
+    match packet.route(query) {
+        Route::None => (Next::NoRoute, NO_HOP),
+        Route::Unresolved { ifindex, next_hop } => (
+            Next::Asked {
+                ifindex,
+                next_hop,
+                mtu: MTU_UNKNOWN,
+            },
+            NO_HOP,
+        ),
+        Route::Neighbour {
+            ifindex,
+            next_hop,
+            dst_mac,
+            src_mac,
+            mtu,
+        } => {
+            let identity = u64::from(ifindex) | u64::from(next_hop.raw()) << 32;
+            let name = match entry(tables, identity, now) {
+                None => NO_HOP,
+                Some((index, hop, tag)) => {
+                    let tag_bits = u64::from(tag) << 48;
+                    hop.set(
+                        dst_mac | tag_bits,
+                        src_mac | tag_bits,
+                        u64::from(ifindex) | u64::from(mtu) << 32 | tag_bits,
+                        u64::from(now) | u64::from(generation) << 32 | tag_bits,
+                    );
+                    hop_name(index, tag)
+                }
+            };
+            (
+                Next::Asked {
+                    ifindex,
+                    next_hop,
+                    mtu,
+                },
+                name,
+            )
+        }
+    }
+}
+
+/// The entry of a neighbour: its own, or one that it may take.
+#[inline(always)]
+fn entry<T: Tables>(tables: &T, identity: u64, now: Coarse) -> Option<(u32, Shared<Hop>, u16)> {
+    let first = home(identity);
+    for probe in 0..HOP_PROBES {
+        let index = (first + probe) & (HOPS - 1);
+        let hop = tables.hop(index)?;
+        if hop.identity() == identity {
+            return Some((index, hop, word_tag(hop.link())));
+        }
+    }
+    for probe in 0..HOP_PROBES {
+        let index = (first + probe) & (HOPS - 1);
+        let hop = tables.hop(index)?;
+        let owner = hop.identity();
+        let idle = now.wrapping_sub(hop.asked() as Coarse) > HOP_IDLE;
+        if (owner == 0 || idle) && hop.claim(owner, identity) {
+            return Some((index, hop, word_tag(hop.link()).wrapping_add(1)));
+        }
+    }
+    None
+}
+
+#[inline(always)]
+fn home(identity: u64) -> u32 {
+    let mixed = (identity ^ identity >> 32) as u32;
+    mixed.wrapping_mul(0x9e37_79b1) >> 20
+}
+
+const _: () = assert!(HOPS == 1 << 12, "home() keeps twelve bits");

@@ -1,0 +1,35 @@
+//! The packet path of a director: what happens to a packet between its
+//! arrival and its departure.
+//!
+//! One source for three worlds: the eBPF programs, the in-memory model and the
+//! fuzzers. Everything outside is asked through two traits, [`Packet`] and
+//! [`Tables`]; time and randomness come through them too. Read it in the order
+//! in which a packet travels: [`way`], `parse`, `find`, `open`, `schedule`,
+//! `track`, `hop`, `rewrite`.
+
+#![no_std]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+
+pub mod atomic;
+pub mod checksum;
+mod find;
+pub mod hop;
+pub mod icmp;
+mod open;
+mod packet;
+mod parse;
+mod rewrite;
+pub mod schedule;
+mod shared;
+mod slots;
+pub mod sweep;
+mod tables;
+mod track;
+mod verdict;
+pub mod way;
+
+pub use packet::{Checksum, Packet, Route, RouteQuery};
+pub use shared::Shared;
+pub use tables::{Inserted, Tables, Visitor};
+pub use track::{Event, is_active, tcp_next};
+pub use verdict::Verdict;

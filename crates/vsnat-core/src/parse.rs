@@ -1,0 +1,201 @@
+//! What the path needs to know of a packet, read once.
+
+use vsnat_abi::flow::FlowKey4;
+use vsnat_abi::net::{Be16, Be32};
+
+use crate::Packet;
+
+pub(crate) const ETH_LEN: u32 = 14;
+pub(crate) const TCP: u8 = 6;
+pub(crate) const UDP: u8 = 17;
+
+/// TCP flags, as bits of the fourteenth byte.
+pub(crate) const FIN: u8 = 0x01;
+pub(crate) const SYN: u8 = 0x02;
+pub(crate) const RST: u8 = 0x04;
+pub(crate) const ACK: u8 = 0x10;
+
+const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
+/// Don't-fragment bit, and the bits that make a fragment.
+const DF: u16 = 0x4000;
+const FRAGMENT: u16 = 0x3fff;
+const FRAGMENT_OFFSET: u16 = 0x1fff;
+
+/// Ethernet, IPv4 without options, and the shortest transport header.
+const FRONT_IP: usize = 34;
+const FRONT_UDP: usize = 42;
+const FRONT_TCP: usize = 54;
+
+/// Place of a packet in the datagram it is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Whole,
+    /// A fragment that has the ports.
+    First,
+    Later,
+}
+
+/// An IPv4 packet of TCP or UDP.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub key: FlowKey4,
+    /// Bytes from the start of the frame to the transport header.
+    pub l4: u32,
+    /// Length of IP header and payload.
+    pub total: u32,
+    /// TCP: length of its header. UDP: 8.
+    pub l4_len: u32,
+    pub tos: u8,
+    pub ttl: u8,
+    pub flags: u8,
+    pub part: Part,
+    pub may_fragment: bool,
+}
+
+/// `None` for everything that is not IPv4 TCP or UDP, or is cut short.
+#[inline(always)]
+pub(crate) fn parse<P: Packet>(packet: &mut P) -> Option<Head> {
+    let front = packet.front::<FRONT_IP>()?;
+    if load16(front, 12).bytes() != ETHERTYPE_IPV4 {
+        return None;
+    }
+    let version_ihl = front[14];
+    let protocol = front[23];
+    if version_ihl >> 4 != 4 || version_ihl & 0xf < 5 || (protocol != TCP && protocol != UDP) {
+        return None;
+    }
+    let fragment = load16(front, 20).host();
+    let l4 = ETH_LEN + u32::from(version_ihl & 0xf) * 4;
+    let mut head = Head {
+        key: FlowKey4::new(
+            protocol,
+            load32(front, 26),
+            Be16::ZERO,
+            load32(front, 30),
+            Be16::ZERO,
+        ),
+        l4,
+        total: u32::from(load16(front, 16).host()),
+        l4_len: 8,
+        tos: front[15],
+        ttl: front[22],
+        flags: 0,
+        part: part(fragment),
+        may_fragment: fragment & DF == 0,
+    };
+    if head.part == Part::Later {
+        return Some(head);
+    }
+    match version_ihl & 0xf {
+        5 => transport_at_front(packet, &mut head)?,
+        _ => transport_behind_options(packet, &mut head)?,
+    }
+    Some(head)
+}
+
+#[inline(always)]
+fn part(fragment: u16) -> Part {
+    if fragment & FRAGMENT == 0 {
+        return Part::Whole;
+    }
+    if fragment & FRAGMENT_OFFSET == 0 {
+        Part::First
+    } else {
+        Part::Later
+    }
+}
+
+#[inline(always)]
+fn transport_at_front<P: Packet>(packet: &mut P, head: &mut Head) -> Option<()> {
+    if head.key.protocol == UDP {
+        let front = packet.front::<FRONT_UDP>()?;
+        head.key.src_port = load16(front, 34);
+        head.key.dst_port = load16(front, 36);
+        return Some(());
+    }
+    let front = packet.front::<FRONT_TCP>()?;
+    head.key.src_port = load16(front, 34);
+    head.key.dst_port = load16(front, 36);
+    head.l4_len = u32::from(front[46] >> 4) * 4;
+    head.flags = front[47];
+    Some(())
+}
+
+/// IP options are rare: a copy is good enough.
+#[inline(always)]
+fn transport_behind_options<P: Packet>(packet: &mut P, head: &mut Head) -> Option<()> {
+    if head.key.protocol == UDP {
+        let udp = packet.load::<8>(head.l4)?;
+        head.key.src_port = Be16::from_bytes([udp[0], udp[1]]);
+        head.key.dst_port = Be16::from_bytes([udp[2], udp[3]]);
+        return Some(());
+    }
+    let tcp = packet.load::<20>(head.l4)?;
+    head.key.src_port = Be16::from_bytes([tcp[0], tcp[1]]);
+    head.key.dst_port = Be16::from_bytes([tcp[2], tcp[3]]);
+    head.l4_len = u32::from(tcp[12] >> 4) * 4;
+    head.flags = tcp[13];
+    Some(())
+}
+
+/// A 16-bit word of the front, at a constant offset.
+#[inline(always)]
+pub(crate) fn load16<const N: usize>(front: &[u8; N], at: usize) -> Be16 {
+    assert!(at + 2 <= N);
+    let word = front.as_ptr().wrapping_add(at).cast::<u16>();
+    // SAFETY: within the array. On the eBPF target alignment is not the
+    // compiler's business: the verifier and every JIT we run on take unaligned
+    // words of a packet, and a bytewise load costs four instructions.
+    #[cfg(target_arch = "bpf")]
+    return Be16::from_raw(unsafe { word.read() });
+    #[cfg(not(target_arch = "bpf"))]
+    // SAFETY: within the array.
+    return Be16::from_raw(unsafe { word.read_unaligned() });
+}
+
+/// A 32-bit word of the front, at a constant offset.
+#[inline(always)]
+pub(crate) fn load32<const N: usize>(front: &[u8; N], at: usize) -> Be32 {
+    assert!(at + 4 <= N);
+    let word = front.as_ptr().wrapping_add(at).cast::<u32>();
+    // SAFETY: as in `load16`.
+    #[cfg(target_arch = "bpf")]
+    return Be32::from_raw(unsafe { word.read() });
+    #[cfg(not(target_arch = "bpf"))]
+    // SAFETY: within the array.
+    return Be32::from_raw(unsafe { word.read_unaligned() });
+}
+
+/// Writes a 16-bit word of the front, at a constant offset.
+#[inline(always)]
+pub(crate) fn store16<const N: usize>(front: &mut [u8; N], at: usize, value: Be16) {
+    assert!(at + 2 <= N);
+    let word = front.as_mut_ptr().wrapping_add(at).cast::<u16>();
+    // SAFETY: as in `load16`.
+    #[cfg(target_arch = "bpf")]
+    unsafe {
+        word.write(value.raw());
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    // SAFETY: within the array.
+    unsafe {
+        word.write_unaligned(value.raw());
+    }
+}
+
+/// Writes a 32-bit word of the front, at a constant offset.
+#[inline(always)]
+pub(crate) fn store32<const N: usize>(front: &mut [u8; N], at: usize, value: Be32) {
+    assert!(at + 4 <= N);
+    let word = front.as_mut_ptr().wrapping_add(at).cast::<u32>();
+    // SAFETY: as in `load16`.
+    #[cfg(target_arch = "bpf")]
+    unsafe {
+        word.write(value.raw());
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    // SAFETY: within the array.
+    unsafe {
+        word.write_unaligned(value.raw());
+    }
+}

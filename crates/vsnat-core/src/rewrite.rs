@@ -1,0 +1,98 @@
+//! The translation itself. Nothing is checked here any more: after the first
+//! changed byte a packet can only leave or be dropped.
+
+use vsnat_abi::flow::FlowKey4;
+
+use crate::checksum::{difference, patch};
+use crate::parse::{ETH_LEN, Head, UDP, load16, store16, store32};
+use crate::{Checksum, Packet};
+use vsnat_abi::net::{Be16, Be32};
+
+/// Ethernet, IPv4 and the ports.
+const FRONT: usize = 38;
+/// Distance of the checksum from the start of the transport header.
+const TCP_CHECKSUM: u32 = 16;
+const UDP_CHECKSUM: u32 = 6;
+
+/// MACs of the next link, in the low 48 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Macs {
+    pub dst: u64,
+    pub src: u64,
+}
+
+/// Gives the packet the addresses and ports of `to`, and the next link's MACs.
+#[inline(always)]
+pub(crate) fn translate<P: Packet>(
+    packet: &mut P,
+    head: &Head,
+    to: &FlowKey4,
+    macs: Option<Macs>,
+) -> Option<()> {
+    let from = &head.key;
+    let addresses = difference(
+        [from.src.raw(), from.dst.raw()],
+        [to.src.raw(), to.dst.raw()],
+    );
+    let front = packet.front::<FRONT>()?;
+    if let Some(macs) = macs {
+        write_macs(front, macs);
+    }
+    write_ip(front, to, addresses);
+    if head.l4 == ETH_LEN + 20 {
+        store16(front, 34, to.src_port);
+        store16(front, 36, to.dst_port);
+    } else {
+        let (src, dst) = (to.src_port.bytes(), to.dst_port.bytes());
+        packet.store(head.l4, [src[0], src[1], dst[0], dst[1]])?;
+    }
+    patch_transport(packet, head, to, addresses)
+}
+
+#[inline(always)]
+fn write_macs(front: &mut [u8; FRONT], macs: Macs) {
+    store32(front, 0, Be32::from_raw(macs.dst as u32));
+    store16(front, 4, Be16::from_raw((macs.dst >> 32) as u16));
+    store16(front, 6, Be16::from_raw(macs.src as u16));
+    store32(front, 8, Be32::from_raw((macs.src >> 16) as u32));
+}
+
+/// Addresses, and one less to live.
+#[inline(always)]
+fn write_ip(front: &mut [u8; FRONT], to: &FlowKey4, addresses: u32) {
+    let ttl_before = load16(front, 22);
+    let [ttl, protocol] = ttl_before.bytes();
+    let ttl_after = Be16::from_bytes([ttl.wrapping_sub(1), protocol]);
+    let lived = u32::from(!ttl_before.raw()) + u32::from(ttl_after.raw());
+    let checksum = patch(patch(load16(front, 24).raw(), addresses), lived);
+    store16(front, 22, ttl_after);
+    store16(front, 24, Be16::from_raw(checksum));
+    store32(front, 26, to.src);
+    store32(front, 30, to.dst);
+}
+
+#[inline(always)]
+fn patch_transport<P: Packet>(
+    packet: &mut P,
+    head: &Head,
+    to: &FlowKey4,
+    addresses: u32,
+) -> Option<()> {
+    let at = match head.key.protocol {
+        UDP => head.l4 + UDP_CHECKSUM,
+        _ => head.l4 + TCP_CHECKSUM,
+    };
+    packet.patch_checksum(at, head.key.protocol, addresses, Checksum::Pseudo)?;
+    let from = &head.key;
+    if from.src_port == to.src_port && from.dst_port == to.dst_port {
+        return Some(());
+    }
+    let ports = difference(
+        [
+            u32::from(from.src_port.raw()),
+            u32::from(from.dst_port.raw()),
+        ],
+        [u32::from(to.src_port.raw()), u32::from(to.dst_port.raw())],
+    );
+    packet.patch_checksum(at, head.key.protocol, ports, Checksum::Data)
+}

@@ -1,0 +1,388 @@
+//! Values in memory that other CPUs and the daemon change.
+//!
+//! A reference would promise that nobody does. [`Shared`] promises nothing but
+//! that the memory is there: fields are read and written one aligned word at a
+//! time, and words that several write are changed atomically.
+
+use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::flow::FlowKey4;
+use vsnat_abi::hop::Hop;
+use vsnat_abi::service::{Service, View};
+use vsnat_abi::settings::Settings;
+use vsnat_abi::slot::{Slot, SlotWord};
+use vsnat_abi::table::{Shared as SharedWords, Stash};
+use vsnat_abi::time::Coarse;
+
+use crate::atomic;
+
+/// A pointer to a value in a table, valid as long as the program runs.
+#[derive(Debug)]
+pub struct Shared<T>(*mut T);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// # Safety
+    /// The pointer is aligned and stays valid as long as the result is used.
+    #[inline(always)]
+    pub unsafe fn new(pointer: *mut T) -> Self {
+        Shared(pointer)
+    }
+
+    #[inline(always)]
+    pub fn pointer(self) -> *mut T {
+        self.0
+    }
+}
+
+/// Reads one field, whatever others do to it.
+macro_rules! read {
+    ($shared:expr, $($field:tt)+) => {
+        // SAFETY: `Shared::new` was promised a valid pointer; one aligned word.
+        unsafe { (&raw const (*$shared.0).$($field)+).read_volatile() }
+    };
+}
+
+/// Writes one field.
+macro_rules! write {
+    ($shared:expr, $field:ident, $value:expr) => {
+        // SAFETY: `Shared::new` was promised a valid pointer; one aligned word.
+        unsafe { (&raw mut (*$shared.0).$field).write_volatile($value) }
+    };
+}
+
+/// Adds to a counter that only this CPU writes.
+macro_rules! bump {
+    ($shared:expr, $field:ident, $value:expr) => {
+        // SAFETY: `Shared::new` was promised a valid pointer; one aligned word.
+        unsafe {
+            let field = &raw mut (*$shared.0).$field;
+            field.write_volatile(field.read_volatile().wrapping_add($value));
+        }
+    };
+}
+
+impl Shared<u64> {
+    #[inline(always)]
+    pub fn load(self) -> u64 {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { self.0.read_volatile() }
+    }
+
+    #[inline(always)]
+    pub fn fetch_add(self, value: u64) -> u64 {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { atomic::fetch_add(self.0, value) }
+    }
+}
+
+impl Shared<Slot> {
+    #[inline(always)]
+    pub fn word(self) -> SlotWord {
+        SlotWord::from_raw(read!(self, word))
+    }
+
+    #[inline(always)]
+    pub fn set_word(self, word: SlotWord) {
+        write!(self, word, word.raw());
+    }
+
+    /// Changes the word if nobody else has; otherwise answers what it is.
+    #[inline(always)]
+    pub fn change_word(self, from: SlotWord, to: SlotWord) -> Result<(), SlotWord> {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        let seen =
+            unsafe { atomic::compare_exchange(&raw mut (*self.0).word, from.raw(), to.raw()) };
+        if seen == from.raw() {
+            Ok(())
+        } else {
+            Err(SlotWord::from_raw(seen))
+        }
+    }
+
+    #[inline(always)]
+    pub fn forward(self) -> FlowKey4 {
+        read!(self, forward)
+    }
+
+    #[inline(always)]
+    pub fn reply(self) -> FlowKey4 {
+        read!(self, reply)
+    }
+
+    #[inline(always)]
+    pub fn dest(self) -> u32 {
+        read!(self, dest)
+    }
+
+    #[inline(always)]
+    pub fn hop_forward(self) -> u32 {
+        read!(self, hop_forward)
+    }
+
+    #[inline(always)]
+    pub fn hop_reply(self) -> u32 {
+        read!(self, hop_reply)
+    }
+
+    #[inline(always)]
+    pub fn set_forward(self, key: FlowKey4) {
+        write!(self, forward, key);
+    }
+
+    #[inline(always)]
+    pub fn set_reply(self, key: FlowKey4) {
+        write!(self, reply, key);
+    }
+
+    #[inline(always)]
+    pub fn set_dest(self, dest: u32) {
+        write!(self, dest, dest);
+    }
+
+    #[inline(always)]
+    pub fn set_hop_forward(self, hop: u32) {
+        write!(self, hop_forward, hop);
+    }
+
+    #[inline(always)]
+    pub fn set_hop_reply(self, hop: u32) {
+        write!(self, hop_reply, hop);
+    }
+}
+
+impl Shared<Service> {
+    #[inline(always)]
+    pub fn view(self) -> u64 {
+        read!(self, view)
+    }
+}
+
+impl Shared<View> {
+    #[inline(always)]
+    pub fn scheduler(self) -> u32 {
+        read!(self, scheduler)
+    }
+
+    #[inline(always)]
+    pub fn ring(self) -> u32 {
+        read!(self, ring)
+    }
+
+    #[inline(always)]
+    pub fn servers(self) -> u32 {
+        read!(self, servers)
+    }
+
+    #[inline(always)]
+    pub fn levels(self) -> u32 {
+        read!(self, levels)
+    }
+
+    #[inline(always)]
+    pub fn period(self) -> u64 {
+        read!(self, period)
+    }
+
+    #[inline(always)]
+    pub fn cursor_base(self) -> u64 {
+        read!(self, cursor_base)
+    }
+
+    #[inline(always)]
+    pub fn start(self) -> u64 {
+        read!(self, start)
+    }
+}
+
+impl Shared<Dest> {
+    #[inline(always)]
+    pub fn address(self) -> vsnat_abi::net::Be32 {
+        read!(self, address)
+    }
+
+    #[inline(always)]
+    pub fn port(self) -> vsnat_abi::net::Be16 {
+        read!(self, port)
+    }
+
+    #[inline(always)]
+    pub fn state(self) -> u32 {
+        read!(self, state)
+    }
+}
+
+impl Shared<DestCounts> {
+    #[inline(always)]
+    pub fn active(self) -> u32 {
+        read!(self, active)
+    }
+
+    #[inline(always)]
+    pub fn inactive(self) -> u32 {
+        read!(self, inactive)
+    }
+
+    /// Adds to one of the two counts; `u32::MAX` takes one away.
+    #[inline(always)]
+    pub fn add_active(self, value: u32) {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { atomic::add(&raw mut (*self.0).active, value) }
+    }
+
+    #[inline(always)]
+    pub fn add_inactive(self, value: u32) {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { atomic::add(&raw mut (*self.0).inactive, value) }
+    }
+}
+
+impl Shared<DestStats> {
+    #[inline(always)]
+    pub fn count_connection(self) {
+        bump!(self, connections, 1);
+    }
+
+    #[inline(always)]
+    pub fn count_in(self, bytes: u64) {
+        bump!(self, in_packets, 1);
+        bump!(self, in_bytes, bytes);
+    }
+
+    #[inline(always)]
+    pub fn count_out(self, bytes: u64) {
+        bump!(self, out_packets, 1);
+        bump!(self, out_bytes, bytes);
+    }
+}
+
+impl Shared<Settings> {
+    /// Timeout of a state, in coarse units.
+    #[inline(always)]
+    pub fn timeout(self, state: u32) -> Coarse {
+        read!(self, timeouts[(state & 0xf) as usize])
+    }
+
+    #[inline(always)]
+    pub fn denied(self) -> u32 {
+        read!(self, denied)
+    }
+
+    #[inline(always)]
+    pub fn hop_generation(self) -> u16 {
+        read!(self, hop_generation) as u16
+    }
+
+    #[inline(always)]
+    pub fn icmp_interval_ns(self) -> u64 {
+        read!(self, icmp_interval_ns)
+    }
+
+    #[inline(always)]
+    pub fn icmp_burst_ns(self) -> u64 {
+        read!(self, icmp_burst_ns)
+    }
+
+    #[inline(always)]
+    pub fn embryonic(self) -> Coarse {
+        read!(self, embryonic)
+    }
+}
+
+impl Shared<Hop> {
+    #[inline(always)]
+    pub fn identity(self) -> u64 {
+        read!(self, identity)
+    }
+
+    #[inline(always)]
+    pub fn dst_mac(self) -> u64 {
+        read!(self, dst_mac)
+    }
+
+    #[inline(always)]
+    pub fn src_mac(self) -> u64 {
+        read!(self, src_mac)
+    }
+
+    #[inline(always)]
+    pub fn link(self) -> u64 {
+        read!(self, link)
+    }
+
+    #[inline(always)]
+    pub fn asked(self) -> u64 {
+        read!(self, asked)
+    }
+
+    /// Takes the entry for another neighbour if nobody else has.
+    #[inline(always)]
+    pub fn claim(self, from: u64, to: u64) -> bool {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { atomic::compare_exchange(&raw mut (*self.0).identity, from, to) == from }
+    }
+
+    #[inline(always)]
+    pub fn set(self, dst_mac: u64, src_mac: u64, link: u64, asked: u64) {
+        write!(self, dst_mac, dst_mac);
+        write!(self, src_mac, src_mac);
+        write!(self, link, link);
+        write!(self, asked, asked);
+    }
+}
+
+impl Shared<SharedWords> {
+    #[inline(always)]
+    pub fn fresh(self) -> u64 {
+        read!(self, fresh)
+    }
+
+    #[inline(always)]
+    pub fn take_fresh(self) -> u64 {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { atomic::fetch_add(&raw mut (*self.0).fresh, 1) }
+    }
+
+    #[inline(always)]
+    pub fn icmp_due_ns(self) -> u64 {
+        read!(self, icmp_due_ns)
+    }
+
+    #[inline(always)]
+    pub fn change_icmp_due(self, from: u64, to: u64) -> bool {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { atomic::compare_exchange(&raw mut (*self.0).icmp_due_ns, from, to) == from }
+    }
+}
+
+impl Shared<Stash> {
+    #[inline(always)]
+    pub fn count(self) -> u32 {
+        read!(self, count)
+    }
+
+    #[inline(always)]
+    pub fn set_count(self, count: u32) {
+        write!(self, count, count);
+    }
+
+    #[inline(always)]
+    pub fn slot(self, place: u32) -> u32 {
+        read!(self, slots[(place & 15) as usize])
+    }
+
+    #[inline(always)]
+    pub fn set_slot(self, place: u32, slot: u32) {
+        // SAFETY: `Shared::new` was promised a valid pointer; the mask keeps
+        // the place within the sixteen.
+        unsafe {
+            (&raw mut (*self.0).slots[(place & 15) as usize]).write_volatile(slot);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What the path asks of the tables, of the clock and of chance.
+
+use vsnat_abi::counters::Reason;
+use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::flow::{FlowKey4, FlowRef};
+use vsnat_abi::hop::Hop;
+use vsnat_abi::net::Be32;
+use vsnat_abi::service::{Entry, Service, ServiceKey4, View};
+use vsnat_abi::settings::Settings;
+use vsnat_abi::slot::Slot;
+use vsnat_abi::table::{Shared as SharedWords, Stash};
+
+use crate::Shared;
+
+/// Answer to an insertion that must not replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    Yes,
+    /// The key is there already.
+    Exists,
+    /// The table has no room.
+    Full,
+}
+
+/// Sees the ring entries of one service, one after the other.
+pub trait Visitor<T: ?Sized> {
+    fn visit(&mut self, tables: &mut T, entry: Entry);
+}
+
+/// The state of the director. A `None` where an index should have been valid
+/// is treated as an empty table, never as a reason to stop.
+pub trait Tables {
+    /// Monotonic time, to a few milliseconds.
+    fn now_ns(&mut self) -> u64;
+
+    fn random(&mut self) -> u32;
+
+    /// Counts a reason that is known when the program is compiled.
+    fn count(&mut self, reason: Reason);
+
+    /// Counts a reason that depends on the packet.
+    fn count_one_of(&mut self, reason: Reason);
+
+    fn settings(&self) -> Option<Shared<Settings>>;
+
+    /// Whether the bitmap (one of [`vsnat_abi::filter`]) has this address.
+    fn filter(&self, filter: u32, address: Be32) -> bool;
+
+    /// Bits of [`vsnat_abi::settings::deny`] for a source.
+    fn denied(&self, source: Be32) -> u32;
+
+    fn flow(&self, key: &FlowKey4) -> Option<FlowRef>;
+    fn insert_flow(&mut self, key: &FlowKey4, value: FlowRef) -> Inserted;
+    fn remove_flow(&mut self, key: &FlowKey4);
+
+    fn slot(&self, index: u32) -> Option<Shared<Slot>>;
+    fn shared(&self) -> Option<Shared<SharedWords>>;
+    /// Free slots of this CPU.
+    fn stash(&self) -> Option<Shared<Stash>>;
+    fn pop_free(&mut self) -> Option<u32>;
+    fn push_free(&mut self, slot: u32);
+
+    fn find_service(&self, key: &ServiceKey4) -> Option<u32>;
+    fn service(&self, index: u32) -> Option<Shared<Service>>;
+    fn view(&self, index: u32) -> Option<Shared<View>>;
+    /// Picks that a service made since it was made.
+    fn cursor(&self, service: u32) -> Option<Shared<u64>>;
+    fn ring(&self, index: u32) -> Option<u64>;
+    /// Shows `count` ring entries from `first` on, and gives the visitor back.
+    fn scan<V: Visitor<Self>>(&mut self, first: u32, count: u32, visitor: V) -> V;
+
+    fn dest(&self, index: u32) -> Option<Shared<Dest>>;
+    fn dest_counts(&self, index: u32) -> Option<Shared<DestCounts>>;
+    /// This CPU's totals of a destination.
+    fn dest_stats(&self, index: u32) -> Option<Shared<DestStats>>;
+
+    fn hop(&self, index: u32) -> Option<Shared<Hop>>;
+}

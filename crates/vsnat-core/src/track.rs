@@ -1,0 +1,249 @@
+//! The life of a connection between opening and expiry.
+//!
+//! TCP follows IPVS's table: one nibble for each state, one word for each
+//! direction and event. UDP has one state. A deadline is moved only when it
+//! moves far enough to matter.
+
+use vsnat_abi::flow::Direction;
+use vsnat_abi::settings::Settings;
+use vsnat_abi::slot::{Slot, SlotWord, state};
+use vsnat_abi::time::Coarse;
+
+use crate::parse::{ACK, FIN, Head, RST, SYN, TCP};
+use crate::{Shared, Tables};
+
+/// What a TCP segment says. Of several flags the first in this order counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    Rst,
+    Syn,
+    Fin,
+    Ack,
+    /// None of the four: no sender of ours would do that.
+    Nothing,
+}
+
+impl Event {
+    #[inline(always)]
+    pub const fn of(flags: u8) -> Event {
+        if flags & RST != 0 {
+            return Event::Rst;
+        }
+        if flags & SYN != 0 {
+            return Event::Syn;
+        }
+        if flags & FIN != 0 {
+            return Event::Fin;
+        }
+        if flags & ACK != 0 {
+            Event::Ack
+        } else {
+            Event::Nothing
+        }
+    }
+}
+
+/// Attempts to change a word that other CPUs change too. Losing all of them
+/// leaves a deadline that another packet has just moved.
+const ATTEMPTS: u32 = 4;
+
+/// A deadline that would move by less than an eighth of the timeout, or by
+/// less than about a second, stays.
+const SLACK_SHIFT: u32 = 3;
+const SLACK_MAX: Coarse = 7;
+
+const ES: u64 = state::ESTABLISHED as u64;
+const SS: u64 = state::SYN_SENT as u64;
+const SR: u64 = state::SYN_RECV as u64;
+const FW: u64 = state::FIN_WAIT as u64;
+const TW: u64 = state::TIME_WAIT as u64;
+const CL: u64 = state::CLOSE as u64;
+const CW: u64 = state::CLOSE_WAIT as u64;
+const LA: u64 = state::LAST_ACK as u64;
+const LI: u64 = state::LISTEN as u64;
+
+/// Next states in the order NO ES SS SR FW TW CL CW LA LI SA.
+const fn row(next: [u64; 11]) -> u64 {
+    let mut word = 0;
+    let mut from = 0;
+    while from < 11 {
+        word |= next[from] << (4 * from);
+        from += 1;
+    }
+    word
+}
+
+// From the client. A SYN opens, or opens again what was closed; one seen in
+// SYN_SENT answers an active opening. A FIN before anything else closes. An
+// ACK completes the handshake; one without a history is taken as established.
+// A reset is believed except while the server has not answered: it may be a
+// stray one.
+const IN_SYN: u64 = row([SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR]);
+const IN_FIN: u64 = row([CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, TW]);
+const IN_ACK: u64 = row([ES, ES, ES, ES, FW, TW, CL, CW, CL, LI, ES]);
+const IN_RST: u64 = row([CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, SR]);
+// From the server. Its SYN after SYN_RECV is the second step of the handshake
+// and changes nothing; after a close it is an active opening (FTP data). Its
+// FIN waits for the client's, or follows it. Its reset closes, but a late one
+// does not shorten TIME_WAIT.
+const OUT_SYN: u64 = row([SS, ES, SS, SR, SS, SS, SS, SS, SS, LI, SR]);
+const OUT_FIN: u64 = row([TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW]);
+const OUT_ACK: u64 = row([ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES]);
+const OUT_RST: u64 = row([CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL]);
+
+/// The state after a TCP segment.
+#[inline(always)]
+pub const fn tcp_next(from: u32, direction: Direction, event: Event) -> u32 {
+    let row = match (direction, event) {
+        (Direction::Forward, Event::Syn) => IN_SYN,
+        (Direction::Forward, Event::Fin) => IN_FIN,
+        (Direction::Forward, Event::Ack) => IN_ACK,
+        (Direction::Forward, Event::Rst) => IN_RST,
+        (Direction::Reply, Event::Syn) => OUT_SYN,
+        (Direction::Reply, Event::Fin) => OUT_FIN,
+        (Direction::Reply, Event::Ack) => OUT_ACK,
+        (Direction::Reply, Event::Rst) => OUT_RST,
+        (Direction::Forward | Direction::Reply, Event::Nothing) => return state::CLOSE,
+    };
+    (row >> ((from & 0xf) * 4)) as u32 & 0xf
+}
+
+/// States that IPVS counts as active connections; all others are inactive.
+#[inline(always)]
+pub const fn is_active(state: u32) -> bool {
+    const ACTIVE: u32 =
+        1 << state::ESTABLISHED | 1 << state::SYN_SENT | 1 << state::SYN_RECV | 1 << state::SYNACK;
+    ACTIVE >> (state & 0xf) & 1 != 0
+}
+
+/// State of a connection that this packet opens.
+#[inline(always)]
+pub(crate) fn opening_state(head: &Head) -> u32 {
+    if head.key.protocol != TCP {
+        return state::UDP;
+    }
+    tcp_next(state::NONE, Direction::Forward, Event::of(head.flags))
+}
+
+/// Moves a connection on by one of its packets.
+#[inline(always)]
+pub(crate) fn track<T: Tables>(
+    tables: &mut T,
+    settings: Shared<Settings>,
+    slot: Shared<Slot>,
+    mut word: SlotWord,
+    direction: Direction,
+    head: &Head,
+    now: Coarse,
+) {
+    for _ in 0..ATTEMPTS {
+        let next = match head.key.protocol {
+            TCP => tcp_next(word.state(), direction, Event::of(head.flags)),
+            _ => state::UDP,
+        };
+        let timeout = settings.timeout(next);
+        let deadline = now.wrapping_add(timeout);
+        if next == word.state() && is_near(word.deadline(), deadline, timeout) {
+            return;
+        }
+        match slot.change_word(word, word.with(next, deadline)) {
+            Ok(()) => return recount(tables, slot, word.state(), next),
+            Err(seen) if !seen.same_tenancy(word) => return,
+            Err(seen) => word = seen,
+        }
+    }
+}
+
+/// Whoever changed the word counts the change, so each is counted once.
+#[inline(always)]
+fn recount<T: Tables>(tables: &mut T, slot: Shared<Slot>, from: u32, to: u32) {
+    if is_active(from) == is_active(to) {
+        return;
+    }
+    let Some(counts) = tables.dest_counts(slot.dest()) else {
+        return;
+    };
+    if is_active(to) {
+        counts.add_inactive(u32::MAX);
+        counts.add_active(1);
+    } else {
+        counts.add_active(u32::MAX);
+        counts.add_inactive(1);
+    }
+}
+
+/// Adds (or with `u32::MAX` takes away) one connection in `state`.
+#[inline(always)]
+pub(crate) fn count_connection<T: Tables>(tables: &mut T, dest: u32, state: u32, value: u32) {
+    let Some(counts) = tables.dest_counts(dest) else {
+        return;
+    };
+    if is_active(state) {
+        counts.add_active(value)
+    } else {
+        counts.add_inactive(value)
+    }
+}
+
+#[inline(always)]
+fn is_near(old: Coarse, new: Coarse, timeout: Coarse) -> bool {
+    let slack = timeout >> SLACK_SHIFT;
+    let slack = if slack > SLACK_MAX { SLACK_MAX } else { slack };
+    new.wrapping_sub(old) <= slack
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO: u64 = state::NONE as u64;
+    const SA: u64 = state::SYNACK as u64;
+
+    /// IPVS's table, line by line: from, then the eight next states.
+    const TABLE: [(u64, [u64; 8]); 11] = [
+        (NO, [SR, CL, ES, CL, SS, TW, ES, CL]),
+        (ES, [ES, CW, ES, CL, ES, FW, ES, CL]),
+        (SS, [ES, SS, ES, CL, SS, SS, SS, SS]),
+        (SR, [SR, TW, ES, SR, SR, TW, ES, CL]),
+        (FW, [SR, TW, FW, CL, SS, FW, FW, CL]),
+        (TW, [SR, TW, TW, CL, SS, TW, TW, TW]),
+        (CL, [SR, CL, CL, CL, SS, CL, CL, CL]),
+        (CW, [SR, CW, CW, CL, SS, TW, CW, CL]),
+        (LA, [SR, LA, CL, LA, SS, LA, LA, CL]),
+        (LI, [SR, LI, LI, LI, LI, LI, ES, CL]),
+        (SA, [SR, TW, ES, SR, SR, TW, ES, CL]),
+    ];
+
+    #[test]
+    fn every_transition_is_the_one_of_ipvs() {
+        let events = [Event::Syn, Event::Fin, Event::Ack, Event::Rst];
+        let columns = [Direction::Forward, Direction::Reply]
+            .into_iter()
+            .flat_map(|d| events.into_iter().map(move |e| (d, e)));
+        for (place, (direction, event)) in columns.enumerate() {
+            for (from, next) in TABLE {
+                let got = tcp_next(from as u32, direction, event);
+                assert_eq!(
+                    got as u64, next[place],
+                    "from {from}, {direction:?} {event:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_segment_without_any_flag_closes() {
+        for (from, _) in TABLE {
+            for direction in [Direction::Forward, Direction::Reply] {
+                assert_eq!(tcp_next(from as u32, direction, Event::of(0)), state::CLOSE);
+            }
+        }
+    }
+
+    #[test]
+    fn a_reset_outweighs_the_other_flags() {
+        assert_eq!(Event::of(RST | SYN | FIN | ACK), Event::Rst);
+        assert_eq!(Event::of(SYN | FIN | ACK), Event::Syn);
+        assert_eq!(Event::of(FIN | ACK), Event::Fin);
+    }
+}
