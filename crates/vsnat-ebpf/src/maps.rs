@@ -1,0 +1,85 @@
+//! The maps, and nothing else touches them by name.
+//!
+//! Sizes are set by the loader before the maps are made. Arrays can be mapped
+//! into the daemon's memory; the verifier bounds every index.
+
+use aya_ebpf::bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, bpf_timer};
+use aya_ebpf::btf_maps;
+use aya_ebpf::macros::{btf_map, map};
+use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, Queue};
+use vsnat_abi::counters::Counters;
+use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::filter::Filter;
+use vsnat_abi::flow::FlowKey4;
+use vsnat_abi::hop::{HOPS as HOP_ENTRIES, Hop};
+use vsnat_abi::service::{Service, ServiceKey4, View};
+use vsnat_abi::settings::{MAX_DENY, Settings};
+use vsnat_abi::slot::Slot;
+use vsnat_abi::sweep::Sweep;
+use vsnat_abi::table::{Info, Shared, Stash};
+
+/// Replaced by the loader with the size that was asked for.
+const SIZED_BY_LOADER: u32 = 1;
+
+#[map]
+pub static FLOWS4: HashMap<FlowKey4, u64> = HashMap::with_max_entries(SIZED_BY_LOADER, 0);
+#[map]
+pub static SLOTS: Array<Slot> = Array::with_max_entries(SIZED_BY_LOADER, BPF_F_MMAPABLE);
+#[map]
+pub static FREE: Queue<u32> = Queue::with_max_entries(SIZED_BY_LOADER, 0);
+#[map]
+pub static STASH: PerCpuArray<Stash> = PerCpuArray::with_max_entries(1, 0);
+#[map]
+pub static SHARED: Array<Shared> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+#[map]
+pub static SERVICE_KEYS: HashMap<ServiceKey4, u64> = HashMap::with_max_entries(SIZED_BY_LOADER, 0);
+#[map]
+pub static SERVICES: Array<Service> = Array::with_max_entries(SIZED_BY_LOADER, BPF_F_MMAPABLE);
+#[map]
+pub static VIEWS: Array<View> = Array::with_max_entries(SIZED_BY_LOADER, BPF_F_MMAPABLE);
+#[map]
+pub static CURSORS: Array<u64> = Array::with_max_entries(SIZED_BY_LOADER, BPF_F_MMAPABLE);
+#[map]
+pub static RING: Array<u64> = Array::with_max_entries(SIZED_BY_LOADER, BPF_F_MMAPABLE);
+
+#[map]
+pub static DESTS: Array<Dest> = Array::with_max_entries(SIZED_BY_LOADER, BPF_F_MMAPABLE);
+#[map]
+pub static DEST_COUNTS: Array<DestCounts> =
+    Array::with_max_entries(SIZED_BY_LOADER, BPF_F_MMAPABLE);
+#[map]
+pub static DEST_STATS: PerCpuArray<DestStats> = PerCpuArray::with_max_entries(SIZED_BY_LOADER, 0);
+
+#[map]
+pub static HOPS: Array<Hop> = Array::with_max_entries(HOP_ENTRIES, BPF_F_MMAPABLE);
+#[map]
+pub static SETTINGS: Array<Settings> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+pub static FILTERS: Array<Filter> = Array::with_max_entries(2, BPF_F_MMAPABLE);
+#[map]
+pub static DENY: LpmTrie<u32, u32> = LpmTrie::with_max_entries(MAX_DENY, BPF_F_NO_PREALLOC);
+#[map]
+pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+#[map]
+pub static INFO: Array<Info> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+pub static SWEEP: Array<Sweep> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// Key of the deny trie for one source address.
+#[inline(always)]
+pub fn deny_key(address: u32) -> Key<u32> {
+    Key::new(32, address)
+}
+
+/// The sweeper's timer. Never written from user space: an update of the
+/// element would cancel the timer for good.
+#[repr(C)]
+pub struct TimerCell {
+    pub timer: bpf_timer,
+}
+
+/// A timer needs a map that carries type information.
+#[btf_map]
+pub static SWEEP_TIMER: btf_maps::Array<TimerCell, 1, 0> = btf_maps::Array::new();

@@ -1,0 +1,225 @@
+//! The tables of the packet path, as maps of the kernel.
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_coarse_ns, bpf_loop};
+use core::arch::asm;
+use core::ffi::c_void;
+use vsnat_abi::counters::{COUNTERS, Reason};
+use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::filter::filter_place;
+use vsnat_abi::flow::{FlowKey4, FlowRef};
+use vsnat_abi::hop::Hop;
+use vsnat_abi::net::Be32;
+use vsnat_abi::service::{Entry, Service, ServiceKey4, View};
+use vsnat_abi::settings::Settings;
+use vsnat_abi::slot::Slot;
+use vsnat_abi::table::{Shared as SharedWords, Stash};
+use vsnat_core::{Inserted, Shared, Tables, Visitor};
+
+use crate::maps;
+
+/// All maps at once; it holds nothing itself.
+pub struct KernelTables;
+
+const EEXIST: i32 = -17;
+
+/// SAFETY of all uses: elements of arrays stay where they are for as long as
+/// the map exists, and the map outlives the run.
+macro_rules! element {
+    ($map:expr, $index:expr) => {
+        match $map.get_ptr_mut($index) {
+            // SAFETY: see above.
+            Some(pointer) => Some(unsafe { Shared::new(pointer) }),
+            None => None,
+        }
+    };
+}
+
+impl Tables for KernelTables {
+    #[inline(always)]
+    fn now_ns(&mut self) -> u64 {
+        // SAFETY: a helper without arguments.
+        unsafe { bpf_ktime_get_coarse_ns() }
+    }
+
+    #[inline(always)]
+    fn random(&mut self) -> u32 {
+        // SAFETY: a helper without arguments.
+        unsafe { bpf_get_prandom_u32() }
+    }
+
+    #[inline(always)]
+    fn count(&mut self, reason: Reason) {
+        add_one(reason.index());
+    }
+
+    #[inline(always)]
+    fn count_one_of(&mut self, reason: Reason) {
+        add_one(opaque(reason.index()) & (COUNTERS as u32 - 1));
+    }
+
+    #[inline(always)]
+    fn settings(&self) -> Option<Shared<Settings>> {
+        element!(maps::SETTINGS, 0)
+    }
+
+    #[inline(always)]
+    fn filter(&self, filter: u32, address: Be32) -> bool {
+        let Some(filter) = maps::FILTERS.get_ptr(filter) else { return false };
+        let (word, bit) = filter_place(address);
+        // SAFETY: the place is below the length by construction (16 bits of
+        // hash, six of them in the bit).
+        let word = unsafe { (&raw const (*filter).words).cast::<u64>().add(word).read_volatile() };
+        word >> bit & 1 != 0
+    }
+
+    #[inline(always)]
+    fn denied(&self, source: Be32) -> u32 {
+        maps::DENY.get(maps::deny_key(source.raw())).copied().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn flow(&self, key: &FlowKey4) -> Option<FlowRef> {
+        // SAFETY: one aligned word is copied at once and proved by the slot.
+        let value = maps::FLOWS4.get_ptr(key)?;
+        Some(FlowRef::from_raw(unsafe { value.read_volatile() }))
+    }
+
+    #[inline(always)]
+    fn insert_flow(&mut self, key: &FlowKey4, value: FlowRef) -> Inserted {
+        match maps::FLOWS4.insert(key, value.raw(), u64::from(BPF_NOEXIST)) {
+            Ok(()) => Inserted::Yes,
+            Err(EEXIST) => Inserted::Exists,
+            Err(_) => Inserted::Full,
+        }
+    }
+
+    #[inline(always)]
+    fn remove_flow(&mut self, key: &FlowKey4) {
+        // A key that is not there needs no removing.
+        let _ = maps::FLOWS4.remove(key);
+    }
+
+    #[inline(always)]
+    fn slot(&self, index: u32) -> Option<Shared<Slot>> {
+        element!(maps::SLOTS, index)
+    }
+
+    #[inline(always)]
+    fn shared(&self) -> Option<Shared<SharedWords>> {
+        element!(maps::SHARED, 0)
+    }
+
+    #[inline(always)]
+    fn stash(&self) -> Option<Shared<Stash>> {
+        element!(maps::STASH, 0)
+    }
+
+    #[inline(always)]
+    fn pop_free(&mut self) -> Option<u32> {
+        maps::FREE.pop().ok().flatten()
+    }
+
+    #[inline(always)]
+    fn push_free(&mut self, slot: u32) {
+        // The queue has room for every slot.
+        let _ = maps::FREE.push(slot, 0);
+    }
+
+    #[inline(always)]
+    fn find_service(&self, key: &ServiceKey4) -> Option<u32> {
+        let value = maps::SERVICE_KEYS.get_ptr(key)?;
+        // SAFETY: one aligned word, copied at once.
+        Some(unsafe { value.read_volatile() } as u32)
+    }
+
+    #[inline(always)]
+    fn service(&self, index: u32) -> Option<Shared<Service>> {
+        element!(maps::SERVICES, index)
+    }
+
+    #[inline(always)]
+    fn view(&self, index: u32) -> Option<Shared<View>> {
+        element!(maps::VIEWS, index)
+    }
+
+    #[inline(always)]
+    fn cursor(&self, service: u32) -> Option<Shared<u64>> {
+        element!(maps::CURSORS, service)
+    }
+
+    #[inline(always)]
+    fn ring(&self, index: u32) -> Option<u64> {
+        let entry = maps::RING.get_ptr(index)?;
+        // SAFETY: one aligned word.
+        Some(unsafe { entry.read_volatile() })
+    }
+
+    #[inline(always)]
+    fn scan<V: Visitor<Self>>(&mut self, first: u32, count: u32, visitor: V) -> V {
+        let mut scan = Scan { first: u64::from(first), visitor };
+        // SAFETY: the callback is given the scan, which outlives the loop.
+        unsafe {
+            bpf_loop(count, visit::<V> as *mut c_void, (&raw mut scan).cast(), 0);
+        }
+        scan.visitor
+    }
+
+    #[inline(always)]
+    fn dest(&self, index: u32) -> Option<Shared<Dest>> {
+        element!(maps::DESTS, index)
+    }
+
+    #[inline(always)]
+    fn dest_counts(&self, index: u32) -> Option<Shared<DestCounts>> {
+        element!(maps::DEST_COUNTS, index)
+    }
+
+    #[inline(always)]
+    fn dest_stats(&self, index: u32) -> Option<Shared<DestStats>> {
+        element!(maps::DEST_STATS, index)
+    }
+
+    #[inline(always)]
+    fn hop(&self, index: u32) -> Option<Shared<Hop>> {
+        element!(maps::HOPS, index)
+    }
+}
+
+#[inline(always)]
+fn add_one(index: u32) {
+    let Some(counters) = maps::COUNTERS.get_ptr_mut(0) else { return };
+    // SAFETY: this CPU's element, which no other CPU writes; the index is
+    // below the length.
+    unsafe {
+        let counters = (&raw mut (*counters).packets).cast::<u64>();
+        *counters.add(index as usize) += 1;
+    }
+}
+
+/// Hides from the compiler what it knows of a number: it would drop a mask
+/// that the verifier, which knows less, needs to see.
+#[inline(always)]
+fn opaque(mut number: u32) -> u32 {
+    // SAFETY: a move of a register to itself. (An empty text would give two
+    // lines of source to one instruction, which the kernel refuses.)
+    unsafe { asm!("{0} = {0}", inout(reg) number, options(pure, nomem, nostack)) };
+    number
+}
+
+#[repr(C)]
+struct Scan<V> {
+    first: u64,
+    visitor: V,
+}
+
+/// One round of the kernel's loop.
+unsafe extern "C" fn visit<V: Visitor<KernelTables>>(index: u32, context: *mut c_void) -> i64 {
+    // SAFETY: `scan` passed a pointer to its own `Scan<V>`.
+    let scan = unsafe { &mut *context.cast::<Scan<V>>() };
+    let mut tables = KernelTables;
+    if let Some(entry) = tables.ring((scan.first as u32).wrapping_add(index)) {
+        scan.visitor.visit(&mut tables, Entry::from_raw(entry));
+    }
+    0
+}
