@@ -1,0 +1,39 @@
+//! Where the tables are: in the kernel or in plain memory.
+
+use ipnet::Ipv4Net;
+use thiserror::Error;
+use vsnat_abi::counters::COUNTERS;
+use vsnat_abi::service::ServiceKey4;
+
+use crate::Memory;
+
+/// A table that is no array refused an access.
+#[derive(Debug, Error)]
+#[error("cannot {action} in the data plane's {table} table: {reason}")]
+pub struct BackendError {
+    pub action: &'static str,
+    pub table: &'static str,
+    pub reason: String,
+}
+
+/// Totals of a destination over all CPUs, in the order of
+/// [`vsnat_abi::destination::DestStats`].
+pub type Totals = [u64; 5];
+
+/// Access to the tables.
+pub trait Backend {
+    fn memory(&self) -> &Memory;
+
+    /// Monotonic time, the clock of the packet path.
+    fn now_ns(&self) -> u64;
+
+    fn put_service_key(&mut self, key: ServiceKey4, index: u32) -> Result<(), BackendError>;
+    fn remove_service_key(&mut self, key: ServiceKey4) -> Result<(), BackendError>;
+
+    /// Sets the bits of a source prefix, or removes it where they are zero.
+    fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError>;
+    fn deny(&self) -> Vec<(Ipv4Net, u32)>;
+
+    fn dest_totals(&self, dest: u32) -> Totals;
+    fn counters(&self) -> [u64; COUNTERS];
+}

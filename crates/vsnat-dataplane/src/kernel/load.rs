@@ -1,0 +1,306 @@
+//! Loading the programs over new or over pinned maps.
+
+use std::path::{Path, PathBuf};
+
+use aya::maps::{Array, Map, MapData};
+use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
+use aya::{Ebpf, EbpfLoader};
+use vsnat_abi::map;
+use vsnat_abi::table::Info;
+use vsnat_api::Side;
+
+use crate::kernel::error::{chain, map_reason, program_reason};
+use crate::kernel::maps::KernelMaps;
+use crate::kernel::object::{self, Object};
+use crate::kernel::pins::Pins;
+use crate::kernel::{DataPlane, OpenOptions, Origin, ProgramInfo};
+use crate::{AttachError, Backend, Limits, OpenError, Plane, Timeouts};
+
+pub(super) const OUTER: &str = "vsnat_outer";
+pub(super) const INNER: &str = "vsnat_inner";
+const ARM: &str = "vsnat_arm";
+
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+/// The kernel runs a test on nothing shorter than an Ethernet header.
+const SHORTEST_FRAME: [u8; 14] = [0; 14];
+/// Room for what a program adds to a packet.
+const TEST_HEADROOM: usize = 128;
+
+/// Maps that are pinned, all of them.
+const PINNED: [&str; 21] = [
+    map::FLOWS4,
+    map::SLOTS,
+    map::FREE,
+    map::STASH,
+    map::SHARED,
+    map::SERVICE_KEYS,
+    map::SERVICES,
+    map::VIEWS,
+    map::CURSORS,
+    map::RING,
+    map::DESTS,
+    map::DEST_COUNTS,
+    map::DEST_STATS,
+    map::HOPS,
+    map::SETTINGS,
+    map::FILTERS,
+    map::DENY,
+    map::COUNTERS,
+    map::SWEEP,
+    map::SWEEP_TIMER,
+    map::INFO,
+];
+
+/// As its map holds it: words, in the order of the fields.
+type InfoWords = [u32; 6];
+
+pub(super) fn open(options: &OpenOptions) -> Result<(DataPlane, Origin), OpenError> {
+    let object = object::read(options.object.as_deref())?;
+    if !Path::new(BTF).exists() {
+        return Err(OpenError::NoBtf);
+    }
+    let pins = Pins::new(&options.name);
+    let adopted = is_adopted(&pins, &options.limits)?;
+    pins.prepare()?;
+    let opened = load_over(options, &object, &pins, adopted);
+    if opened.is_err() && !adopted {
+        // Half a data plane must not be left behind; the first error counts.
+        let _ = pins.remove();
+    }
+    opened
+}
+
+/// Loads the programs once, for their sizes alone.
+pub fn program_infos(object: Option<PathBuf>) -> Result<Vec<ProgramInfo>, OpenError> {
+    let object = object::read(object.as_deref())?;
+    let mut ebpf = load(&object, &Limits::default(), None)?;
+    load_programs(&mut ebpf)?;
+    let info = |name: &&str| {
+        let program = classifier(&mut ebpf, name).ok()?;
+        let info = program.info().ok()?;
+        Some(ProgramInfo {
+            name: (*name).to_owned(),
+            verified_instructions: info.verified_instruction_count()?,
+            bytes: info.size_translated()?,
+        })
+    };
+    Ok([OUTER, INNER, ARM].iter().filter_map(info).collect())
+}
+
+pub(super) fn test_run(
+    ebpf: &mut Ebpf,
+    side: Side,
+    packet: &[u8],
+    ifindex: u32,
+) -> Result<(i32, Vec<u8>), AttachError> {
+    let name = program_of(side);
+    let refused = |reason: String| AttachError::Run {
+        program: name,
+        reason,
+    };
+    let program = classifier(ebpf, name).map_err(|error| refused(error.to_string()))?;
+    let mut out = vec![0; packet.len() + TEST_HEADROOM];
+    let context = test_context(ifindex);
+    let result = program.test_run(TestRunOptions {
+        data_in: Some(packet),
+        data_out: Some(&mut out),
+        ctx_in: Some(&context),
+        ..TestRunOptions::new()
+    });
+    let result = result.map_err(|error| refused(chain(&error)))?;
+    out.truncate(result.data_size_out as usize);
+    Ok((result.return_value as i32, out))
+}
+
+pub(super) fn program_of(side: Side) -> &'static str {
+    match side {
+        Side::Outer => OUTER,
+        Side::Inner => INNER,
+    }
+}
+
+pub(super) fn classifier<'a>(
+    ebpf: &'a mut Ebpf,
+    name: &str,
+) -> Result<&'a mut SchedClassifier, OpenError> {
+    let missing = |reason: String| OpenError::Program {
+        program: name.to_owned(),
+        reason,
+    };
+    let Some(program) = ebpf.program_mut(name) else {
+        return Err(missing("the eBPF object has no such program".to_owned()));
+    };
+    program
+        .try_into()
+        .map_err(|error| missing(program_reason(&error)))
+}
+
+/// Whether a finished data plane is pinned, and of our layout and size.
+fn is_adopted(pins: &Pins, limits: &Limits) -> Result<bool, OpenError> {
+    if !pins.exist() {
+        return Ok(false);
+    }
+    let found = read_info(pins)?;
+    if found.abi_version == 0 {
+        // Its maker died before it was finished: nothing refers to it.
+        let removed = pins.remove();
+        removed.map_err(|error| OpenError::Map {
+            map: map::INFO,
+            reason: error.to_string(),
+        })?;
+        return Ok(false);
+    }
+    let wanted = limits.info();
+    if found == wanted {
+        return Ok(true);
+    }
+    Err(OpenError::OtherLayout {
+        name: pins.name.clone(),
+        found: describe(&found),
+        wanted: describe(&wanted),
+    })
+}
+
+fn describe(info: &Info) -> String {
+    format!(
+        "with layout {} for {} connections, {} services and {} servers",
+        info.abi_version, info.connections, info.services, info.servers
+    )
+}
+
+fn read_info(pins: &Pins) -> Result<Info, OpenError> {
+    let failed = |reason: String| OpenError::Map {
+        map: map::INFO,
+        reason,
+    };
+    let data = MapData::from_pin(pins.map(map::INFO));
+    let data = data.map_err(|error| failed(map_reason(&error)))?;
+    let array: Result<Array<MapData, InfoWords>, _> = Map::Array(data).try_into();
+    let array = array.map_err(|error| failed(map_reason(&error)))?;
+    let words = array
+        .get(&0, 0)
+        .map_err(|error| failed(map_reason(&error)))?;
+    let [
+        abi_version,
+        connections,
+        services,
+        servers,
+        ring_entries,
+        zero,
+    ] = words;
+    Ok(Info {
+        abi_version,
+        connections,
+        services,
+        servers,
+        ring_entries,
+        zero,
+    })
+}
+
+fn load_over(
+    options: &OpenOptions,
+    object: &Object,
+    pins: &Pins,
+    adopted: bool,
+) -> Result<(DataPlane, Origin), OpenError> {
+    let mut ebpf = load(object, &options.limits, Some(pins))?;
+    load_programs(&mut ebpf)?;
+    let maps = KernelMaps::new(&mut ebpf, &options.limits)?;
+    let running = maps.memory().sweep.read(0).map_or(0, |sweep| sweep.version);
+    let mut plane = Plane::new(maps);
+    if !adopted {
+        let memory = *plane.backend().memory();
+        memory
+            .settings
+            .write(0, vsnat_abi::settings::Settings::default());
+        plane.set_timeouts(&Timeouts::default());
+    }
+    arm(&mut ebpf)?;
+    // Written last: a data plane without it was never finished.
+    plane
+        .backend()
+        .memory()
+        .info
+        .write(0, options.limits.info());
+    let origin = if adopted {
+        Origin::Adopted {
+            running,
+            loaded: object.version,
+        }
+    } else {
+        Origin::Loaded
+    };
+    let data_plane = DataPlane {
+        plane,
+        ebpf,
+        pins: pins.clone(),
+        version: object.version,
+    };
+    Ok((data_plane, origin))
+}
+
+fn load(object: &Object, limits: &Limits, pins: Option<&Pins>) -> Result<Ebpf, OpenError> {
+    let mut loader = EbpfLoader::new();
+    loader.override_global("PROGRAM_VERSION", &object.version, true);
+    for (name, entries) in [
+        (map::FLOWS4, limits.flows()),
+        (map::SLOTS, limits.connections),
+        (map::FREE, limits.connections),
+        (map::SERVICE_KEYS, limits.services),
+        (map::SERVICES, limits.services),
+        (map::VIEWS, limits.views()),
+        (map::CURSORS, limits.services),
+        (map::RING, limits.ring_entries()),
+        (map::DESTS, limits.servers),
+        (map::DEST_COUNTS, limits.servers),
+        (map::DEST_STATS, limits.servers),
+    ] {
+        loader.map_max_entries(name, entries);
+    }
+    if let Some(pins) = pins {
+        for name in PINNED {
+            loader.map_pin_path(name, pins.map(name));
+        }
+    }
+    Ok(loader.load(&object.bytes)?)
+}
+
+fn load_programs(ebpf: &mut Ebpf) -> Result<(), OpenError> {
+    for name in [OUTER, INNER, ARM] {
+        let loaded = classifier(ebpf, name)?.load();
+        loaded.map_err(|error| OpenError::Program {
+            program: name.to_owned(),
+            reason: program_reason(&error),
+        })?;
+    }
+    Ok(())
+}
+
+/// Starts the sweeper, or hands a running one over to this program.
+fn arm(ebpf: &mut Ebpf) -> Result<(), OpenError> {
+    let program = classifier(ebpf, ARM)?;
+    let result = program.test_run(TestRunOptions {
+        data_in: Some(&SHORTEST_FRAME),
+        ..TestRunOptions::new()
+    });
+    let result = result.map_err(|error| OpenError::Program {
+        program: ARM.to_owned(),
+        reason: chain(&error),
+    })?;
+    match result.return_value as i32 {
+        0 => Ok(()),
+        error => Err(OpenError::Sweeper(error)),
+    }
+}
+
+/// `struct __sk_buff` with nothing set but the interface.
+fn test_context(ifindex: u32) -> [u8; CONTEXT_LEN] {
+    let mut context = [0; CONTEXT_LEN];
+    context[IFINDEX_AT..IFINDEX_AT + 4].copy_from_slice(&ifindex.to_ne_bytes());
+    context
+}
+
+/// Size of `struct __sk_buff` and place of `ifindex` in it.
+const CONTEXT_LEN: usize = 192;
+const IFINDEX_AT: usize = 40;

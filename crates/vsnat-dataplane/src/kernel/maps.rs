@@ -1,0 +1,186 @@
+//! The kernel's maps as the tables of a plane.
+
+use aya::Ebpf;
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
+use vsnat_abi::counters::COUNTERS;
+use vsnat_abi::map;
+use vsnat_abi::service::ServiceKey4;
+
+use crate::backend::Totals;
+use crate::kernel::error::map_reason;
+use crate::kernel::mapping::{Mapping, map_array};
+use crate::{Backend, BackendError, Limits, Memory, OpenError, Region};
+
+/// Tables in the kernel.
+pub(super) struct KernelMaps {
+    memory: Memory,
+    service_keys: HashMap<MapData, [u8; 8], u64>,
+    deny: LpmTrie<MapData, u32, u32>,
+    dest_stats: PerCpuArray<MapData, Totals>,
+    counters: PerCpuArray<MapData, [u64; COUNTERS]>,
+    /// Keep the regions of `memory` valid.
+    _mappings: Vec<Mapping>,
+}
+
+impl std::fmt::Debug for KernelMaps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KernelMaps").finish_non_exhaustive()
+    }
+}
+
+impl KernelMaps {
+    pub fn new(ebpf: &mut Ebpf, limits: &Limits) -> Result<Self, OpenError> {
+        let mut mappings = Vec::new();
+        let memory = Memory {
+            slots: mapped(ebpf, &mut mappings, map::SLOTS, limits.connections)?,
+            shared: mapped(ebpf, &mut mappings, map::SHARED, 1)?,
+            services: mapped(ebpf, &mut mappings, map::SERVICES, limits.services)?,
+            views: mapped(ebpf, &mut mappings, map::VIEWS, limits.views())?,
+            cursors: mapped(ebpf, &mut mappings, map::CURSORS, limits.services)?,
+            ring: mapped(ebpf, &mut mappings, map::RING, limits.ring_entries())?,
+            dests: mapped(ebpf, &mut mappings, map::DESTS, limits.servers)?,
+            dest_counts: mapped(ebpf, &mut mappings, map::DEST_COUNTS, limits.servers)?,
+            settings: mapped(ebpf, &mut mappings, map::SETTINGS, 1)?,
+            filters: mapped(ebpf, &mut mappings, map::FILTERS, 2)?,
+            sweep: mapped(ebpf, &mut mappings, map::SWEEP, 1)?,
+            info: mapped(ebpf, &mut mappings, map::INFO, 1)?,
+        };
+        Ok(KernelMaps {
+            memory,
+            service_keys: taken(ebpf, map::SERVICE_KEYS)?,
+            deny: taken(ebpf, map::DENY)?,
+            dest_stats: taken(ebpf, map::DEST_STATS)?,
+            counters: taken(ebpf, map::COUNTERS)?,
+            _mappings: mappings,
+        })
+    }
+}
+
+impl Backend for KernelMaps {
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn now_ns(&self) -> u64 {
+        let mut now = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: the kernel fills in the time; the clock always exists.
+        unsafe {
+            libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now);
+        }
+        now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+    }
+
+    fn put_service_key(&mut self, key: ServiceKey4, index: u32) -> Result<(), BackendError> {
+        let put = self.service_keys.insert(bytes(key), u64::from(index), 0);
+        put.map_err(|error| refused("add a service", map::SERVICE_KEYS, &error))
+    }
+
+    fn remove_service_key(&mut self, key: ServiceKey4) -> Result<(), BackendError> {
+        match self.service_keys.remove(&bytes(key)) {
+            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+            Err(error) => Err(refused("remove a service", map::SERVICE_KEYS, &error)),
+        }
+    }
+
+    fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError> {
+        let address = u32::from_ne_bytes(prefix.network().octets());
+        let key = Key::new(u32::from(prefix.prefix_len()), address);
+        let put = match bits {
+            0 => match self.deny.remove(&key) {
+                Err(MapError::KeyNotFound) => Ok(()),
+                removed => removed,
+            },
+            bits => self.deny.insert(&key, bits, 0),
+        };
+        put.map_err(|error| refused("change a prefix", map::DENY, &error))
+    }
+
+    fn deny(&self) -> Vec<(Ipv4Net, u32)> {
+        let entry = |(key, bits): (Key<u32>, u32)| {
+            let address = Ipv4Addr::from(key.data().to_ne_bytes());
+            let length = u8::try_from(key.prefix_len()).ok()?;
+            Some((Ipv4Net::new(address, length).ok()?, bits))
+        };
+        let entries = self.deny.iter().filter_map(Result::ok);
+        entries.filter_map(entry).collect()
+    }
+
+    fn dest_totals(&self, dest: u32) -> Totals {
+        let mut sum = Totals::default();
+        if let Ok(values) = self.dest_stats.get(&dest, 0) {
+            for value in values.iter() {
+                for (sum, value) in sum.iter_mut().zip(value) {
+                    *sum += value;
+                }
+            }
+        }
+        sum
+    }
+
+    fn counters(&self) -> [u64; COUNTERS] {
+        let mut sum = [0; COUNTERS];
+        if let Ok(values) = self.counters.get(&0, 0) {
+            for value in values.iter() {
+                for (sum, value) in sum.iter_mut().zip(value) {
+                    *sum += value;
+                }
+            }
+        }
+        sum
+    }
+}
+
+fn mapped<T>(
+    ebpf: &Ebpf,
+    mappings: &mut Vec<Mapping>,
+    name: &'static str,
+    len: u32,
+) -> Result<Region<T>, OpenError> {
+    let missing = |reason: String| OpenError::Map { map: name, reason };
+    let Some(Map::Array(data)) = ebpf.map(name) else {
+        return Err(missing("the eBPF object has no such array".to_owned()));
+    };
+    let (mapping, region) = map_array(data, len).map_err(|error| missing(error.to_string()))?;
+    mappings.push(mapping);
+    Ok(region)
+}
+
+fn taken<M>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, OpenError>
+where
+    M: TryFrom<Map, Error = MapError>,
+{
+    let missing = |reason: String| OpenError::Map { map: name, reason };
+    let Some(taken) = ebpf.take_map(name) else {
+        return Err(missing("the eBPF object has no such map".to_owned()));
+    };
+    M::try_from(taken).map_err(|error| missing(map_reason(&error)))
+}
+
+fn refused(action: &'static str, table: &'static str, error: &MapError) -> BackendError {
+    BackendError {
+        action,
+        table,
+        reason: map_reason(error),
+    }
+}
+
+/// The key as it lies in memory.
+fn bytes(key: ServiceKey4) -> [u8; 8] {
+    let (vip, port) = (key.vip.bytes(), key.port.bytes());
+    [
+        vip[0],
+        vip[1],
+        vip[2],
+        vip[3],
+        port[0],
+        port[1],
+        key.protocol,
+        key.zero,
+    ]
+}

@@ -1,0 +1,161 @@
+//! The data plane in the kernel: programs, maps, and where they are pinned.
+//!
+//! Pins outlive the process: a director that is killed leaves the packet path
+//! running, and the next one adopts it.
+
+mod attach;
+mod error;
+mod load;
+mod mapping;
+mod maps;
+mod object;
+mod pins;
+
+use aya::Ebpf;
+use ipnet::Ipv4Net;
+use std::path::PathBuf;
+use vsnat_api::{Command, CommandError, ConnectionView, ReasonCount, ServiceView, Side};
+use vsnat_api::{SweeperView, TableView};
+
+use crate::kernel::maps::KernelMaps;
+use crate::kernel::pins::Pins;
+use crate::{Backend, BackendError, Limits, Plane, Timeouts};
+
+pub use attach::AttachedBy;
+pub use error::{AttachError, OpenError, RemoveError};
+pub use load::program_infos;
+
+/// What to open, and how large.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Name of the director: the data plane is pinned under it.
+    pub name: String,
+    pub limits: Limits,
+    /// Another eBPF object than the one that was built in.
+    pub object: Option<PathBuf>,
+}
+
+/// How an open data plane came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing was there.
+    Loaded,
+    /// It was running already. Its programs are replaced when interfaces are
+    /// attached; the versions differ if they are of another build.
+    Adopted { running: u64, loaded: u64 },
+}
+
+/// Size of one program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramInfo {
+    pub name: String,
+    /// Instructions that the verifier followed.
+    pub verified_instructions: u32,
+    /// Size as the kernel holds it, before compilation.
+    pub bytes: u32,
+}
+
+/// A data plane in the kernel.
+#[derive(Debug)]
+pub struct DataPlane {
+    plane: Plane<KernelMaps>,
+    ebpf: Ebpf,
+    pins: Pins,
+    version: u64,
+}
+
+impl DataPlane {
+    /// Loads and pins a data plane, or adopts the one that is pinned.
+    pub fn open(options: &OpenOptions) -> Result<(DataPlane, Origin), OpenError> {
+        load::open(options)
+    }
+
+    /// Whether a data plane of this name is in the kernel.
+    pub fn is_pinned(name: &str) -> bool {
+        Pins::new(name).exist()
+    }
+
+    /// Detaches and unpins everything of this name; nothing there is fine. To
+    /// be called in the network namespace of its interfaces.
+    pub fn remove(name: &str) -> Result<(), RemoveError> {
+        attach::detach_all(&Pins::new(name))?;
+        Pins::new(name).remove()
+    }
+
+    /// Attaches the program of a side to an interface, in place of an older
+    /// version where one is attached.
+    pub fn attach(&mut self, interface: &str, side: Side) -> Result<AttachedBy, AttachError> {
+        attach::attach(&mut self.ebpf, &self.pins, interface, side)
+    }
+
+    pub fn detach(&mut self, interface: &str) -> Result<(), AttachError> {
+        attach::detach(&self.pins, interface)
+    }
+
+    pub fn apply(&mut self, command: &Command) -> Result<(), CommandError> {
+        self.plane.apply(command)
+    }
+
+    pub fn services(&self) -> Vec<ServiceView> {
+        self.plane.services()
+    }
+
+    pub fn connections(&self) -> Vec<ConnectionView> {
+        self.plane.connections()
+    }
+
+    pub fn deny(&self) -> Vec<Ipv4Net> {
+        self.plane.denied()
+    }
+
+    pub fn set_timeouts(&mut self, timeouts: &Timeouts) {
+        self.plane.set_timeouts(timeouts);
+    }
+
+    /// See [`Plane::set_own_networks`].
+    pub fn set_own_networks(&mut self, networks: &[Ipv4Net]) -> Result<(), BackendError> {
+        self.plane.set_own_networks(networks)
+    }
+
+    /// See [`Plane::forget_next_hops`].
+    pub fn forget_next_hops(&mut self) {
+        self.plane.forget_next_hops();
+    }
+
+    /// See [`Plane::tend`].
+    pub fn tend(&mut self) {
+        self.plane.tend();
+    }
+
+    pub fn table(&self) -> TableView {
+        self.plane.table()
+    }
+
+    pub fn reasons(&self) -> Vec<ReasonCount> {
+        self.plane.reasons()
+    }
+
+    pub fn sweeper(&self) -> SweeperView {
+        let sweep = self.plane.backend().memory().sweep.read(0);
+        let sweep = sweep.unwrap_or_default();
+        SweeperView {
+            version: sweep.version,
+            expected_version: self.version,
+            ticks: sweep.ticks,
+            expired: sweep.expired,
+            longest_tick_us: sweep.longest_tick_ns / 1_000,
+        }
+    }
+
+    /// Runs the program of a side on a packet, as the kernel's test facility
+    /// does: tables change, but nothing is sent. Answers the program's return
+    /// value and the packet as it left it.
+    pub fn test_run(
+        &mut self,
+        side: Side,
+        packet: &[u8],
+        ifindex: u32,
+    ) -> Result<(i32, Vec<u8>), AttachError> {
+        load::test_run(&mut self.ebpf, side, packet, ifindex)
+    }
+}

@@ -1,0 +1,234 @@
+//! The tables in plain memory, with the packet path over them.
+//!
+//! The same code that runs in the kernel, with a clock and a source of chance
+//! that the caller turns. For tests, simulation and fuzzing.
+
+mod packet;
+mod tables;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ptr::NonNull;
+
+use ipnet::Ipv4Net;
+use vsnat_abi::counters::COUNTERS;
+use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::filter::{FILTER_WORDS, Filter};
+use vsnat_abi::flow::FlowKey4;
+use vsnat_abi::hop::{HOPS, Hop};
+use vsnat_abi::service::{Service, ServiceKey4, View};
+use vsnat_abi::settings::Settings;
+use vsnat_abi::slot::{Phase, Slot, SlotWord};
+use vsnat_abi::sweep::Sweep;
+use vsnat_abi::table::{STASH_SIZE, Shared, Stash};
+use vsnat_abi::time::coarse_from_ns;
+use vsnat_core::sweep::{Pressure, Visit, visit};
+use vsnat_core::{Tables, Verdict, way};
+
+use crate::backend::Totals;
+use crate::{Backend, BackendError, Limits, Memory, Region};
+
+pub use packet::{Kind, ModelPacket, Routes};
+
+/// A director's tables in memory.
+#[derive(Debug)]
+pub struct Model {
+    memory: Memory,
+    hops: Region<Hop>,
+    stash: Region<Stash>,
+    stats: Region<DestStats>,
+    /// Keeps the regions alive.
+    _blocks: Vec<Block>,
+    flows: HashMap<FlowKey4, u64>,
+    flow_limit: usize,
+    free: VecDeque<u32>,
+    service_keys: BTreeMap<ServiceKey4, u32>,
+    deny: BTreeMap<Ipv4Net, u32>,
+    counters: [u64; COUNTERS],
+    now_ns: u64,
+    chance: u64,
+}
+
+impl Model {
+    /// Empty tables; `seed` decides everything that is drawn.
+    pub fn new(limits: &Limits, seed: u64) -> Self {
+        let mut blocks = Vec::new();
+        let memory = Memory {
+            slots: block(&mut blocks, limits.connections, empty_slot),
+            shared: block(&mut blocks, 1, empty_shared),
+            services: block(&mut blocks, limits.services, Service::default),
+            views: block(&mut blocks, limits.views(), View::default),
+            cursors: block(&mut blocks, limits.services, || 0u64),
+            ring: block(&mut blocks, limits.ring_entries(), || 0u64),
+            dests: block(&mut blocks, limits.servers, Dest::default),
+            dest_counts: block(&mut blocks, limits.servers, DestCounts::default),
+            settings: block(&mut blocks, 1, Settings::default),
+            filters: block(&mut blocks, 2, empty_filter),
+            sweep: block(&mut blocks, 1, Sweep::default),
+            info: block(&mut blocks, 1, || limits.info()),
+        };
+        Model {
+            memory,
+            hops: block(&mut blocks, HOPS, Hop::default),
+            stash: block(&mut blocks, 1, empty_stash),
+            stats: block(&mut blocks, limits.servers, DestStats::default),
+            _blocks: blocks,
+            flows: HashMap::new(),
+            flow_limit: limits.flows() as usize,
+            free: VecDeque::new(),
+            service_keys: BTreeMap::new(),
+            deny: BTreeMap::new(),
+            counters: [0; COUNTERS],
+            // Coarse time 0 means "never" in places, as right after boot.
+            now_ns: 1 << 40,
+            chance: seed | 1,
+        }
+    }
+
+    pub fn advance_ms(&mut self, ms: u64) {
+        self.now_ns += ms * 1_000_000;
+    }
+
+    /// A packet arrives from the clients.
+    pub fn outer(&mut self, packet: &mut ModelPacket) -> Verdict {
+        way::outer(packet, self)
+    }
+
+    /// A packet arrives from the servers.
+    pub fn inner(&mut self, packet: &mut ModelPacket) -> Verdict {
+        way::inner(packet, self)
+    }
+
+    /// One whole pass of the sweeper.
+    pub fn sweep(&mut self, pressure: Pressure) {
+        let Some(settings) = Tables::settings(self) else {
+            return;
+        };
+        let now = coarse_from_ns(self.now_ns);
+        let used = self.memory.shared.shared(0).map_or(0, |s| s.fresh());
+        for index in 0..used as u32 {
+            if visit(self, settings, index, now, pressure) == Visit::Beyond {
+                return;
+            }
+        }
+    }
+
+    /// Entries of the flow table.
+    pub fn flow_entries(&self) -> usize {
+        self.flows.len()
+    }
+}
+
+impl Backend for Model {
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    fn put_service_key(&mut self, key: ServiceKey4, index: u32) -> Result<(), BackendError> {
+        self.service_keys.insert(key, index);
+        Ok(())
+    }
+
+    fn remove_service_key(&mut self, key: ServiceKey4) -> Result<(), BackendError> {
+        self.service_keys.remove(&key);
+        Ok(())
+    }
+
+    fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError> {
+        match bits {
+            0 => self.deny.remove(&prefix),
+            bits => self.deny.insert(prefix, bits),
+        };
+        Ok(())
+    }
+
+    fn deny(&self) -> Vec<(Ipv4Net, u32)> {
+        self.deny.iter().map(|(net, bits)| (*net, *bits)).collect()
+    }
+
+    fn dest_totals(&self, dest: u32) -> Totals {
+        let stats = self.stats.read(dest).unwrap_or_default();
+        [
+            stats.connections,
+            stats.in_packets,
+            stats.out_packets,
+            stats.in_bytes,
+            stats.out_bytes,
+        ]
+    }
+
+    fn counters(&self) -> [u64; COUNTERS] {
+        self.counters
+    }
+}
+
+/// Memory of one region, freed with the model.
+struct Block {
+    free: Box<dyn FnMut() + Send>,
+}
+
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Block")
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        (self.free)();
+    }
+}
+
+fn block<T: 'static>(blocks: &mut Vec<Block>, len: u32, make: impl Fn() -> T) -> Region<T> {
+    let elements: Box<[T]> = (0..len).map(|_| make()).collect();
+    let base = Box::leak(elements).as_mut_ptr();
+    // SAFETY: `leak` gave a valid, aligned, non-null place for `len` elements;
+    // it is freed with the model, after the last use of the region.
+    let region = unsafe { Region::new(NonNull::new_unchecked(base), len) };
+    let address = base as usize;
+    let free = Box::new(move || {
+        let slice = std::ptr::slice_from_raw_parts_mut(address as *mut T, len as usize);
+        // SAFETY: the slice that was leaked above, given back once.
+        drop(unsafe { Box::from_raw(slice) });
+    });
+    blocks.push(Block { free });
+    region
+}
+
+fn empty_slot() -> Slot {
+    Slot {
+        word: SlotWord::new(Phase::Free, 0, 0, 0).raw(),
+        forward: FlowKey4::default(),
+        reply: FlowKey4::default(),
+        dest: 0,
+        hop_forward: 0,
+        hop_reply: 0,
+        zero: [0; 3],
+    }
+}
+
+fn empty_shared() -> Shared {
+    Shared {
+        fresh: 0,
+        zero: [0; 7],
+        icmp_due_ns: 0,
+        zero2: [0; 7],
+    }
+}
+
+fn empty_stash() -> Stash {
+    Stash {
+        count: 0,
+        zero: 0,
+        slots: [0; STASH_SIZE],
+    }
+}
+
+fn empty_filter() -> Filter {
+    Filter {
+        words: [0; FILTER_WORDS],
+    }
+}

@@ -1,0 +1,140 @@
+//! The tables of the packet path over the model's memory.
+
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
+use vsnat_abi::counters::Reason;
+use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::filter::filter_place;
+use vsnat_abi::flow::{FlowKey4, FlowRef};
+use vsnat_abi::hop::Hop;
+use vsnat_abi::net::Be32;
+use vsnat_abi::service::{Entry, Service, ServiceKey4, View};
+use vsnat_abi::settings::Settings;
+use vsnat_abi::slot::Slot;
+use vsnat_abi::table::{Shared as SharedWords, Stash};
+use vsnat_core::{Inserted, Shared, Tables, Visitor};
+
+use crate::model::Model;
+
+impl Tables for Model {
+    fn now_ns(&mut self) -> u64 {
+        self.now_ns
+    }
+
+    /// A generator by Marsaglia (xorshift): small, and the same on every run.
+    fn random(&mut self) -> u32 {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        (self.chance >> 32) as u32
+    }
+
+    fn count(&mut self, reason: Reason) {
+        self.counters[reason.index() as usize] += 1;
+    }
+
+    fn count_one_of(&mut self, reason: Reason) {
+        self.count(reason);
+    }
+
+    fn settings(&self) -> Option<Shared<Settings>> {
+        self.memory.settings.shared(0)
+    }
+
+    fn filter(&self, filter: u32, address: Be32) -> bool {
+        let (word, bit) = filter_place(address);
+        let filter = self.memory.filters.read(filter);
+        filter.is_some_and(|filter| filter.words[word] >> bit & 1 != 0)
+    }
+
+    fn denied(&self, source: Be32) -> u32 {
+        let source = Ipv4Addr::from(source.bytes());
+        let matching = self.deny.iter().filter(|(net, _)| net.contains(&source));
+        let longest = matching.max_by_key(|(net, _)| Ipv4Net::prefix_len(net));
+        longest.map_or(0, |(_, bits)| *bits)
+    }
+
+    fn flow(&self, key: &FlowKey4) -> Option<FlowRef> {
+        self.flows.get(key).copied().map(FlowRef::from_raw)
+    }
+
+    fn insert_flow(&mut self, key: &FlowKey4, value: FlowRef) -> Inserted {
+        if self.flows.contains_key(key) {
+            return Inserted::Exists;
+        }
+        if self.flows.len() >= self.flow_limit {
+            return Inserted::Full;
+        }
+        self.flows.insert(*key, value.raw());
+        Inserted::Yes
+    }
+
+    fn remove_flow(&mut self, key: &FlowKey4) {
+        self.flows.remove(key);
+    }
+
+    fn slot(&self, index: u32) -> Option<Shared<Slot>> {
+        self.memory.slots.shared(index)
+    }
+
+    fn shared(&self) -> Option<Shared<SharedWords>> {
+        self.memory.shared.shared(0)
+    }
+
+    fn stash(&self) -> Option<Shared<Stash>> {
+        self.stash.shared(0)
+    }
+
+    fn pop_free(&mut self) -> Option<u32> {
+        self.free.pop_front()
+    }
+
+    fn push_free(&mut self, slot: u32) {
+        self.free.push_back(slot);
+    }
+
+    fn find_service(&self, key: &ServiceKey4) -> Option<u32> {
+        self.service_keys.get(key).copied()
+    }
+
+    fn service(&self, index: u32) -> Option<Shared<Service>> {
+        self.memory.services.shared(index)
+    }
+
+    fn view(&self, index: u32) -> Option<Shared<View>> {
+        self.memory.views.shared(index)
+    }
+
+    fn cursor(&self, service: u32) -> Option<Shared<u64>> {
+        self.memory.cursors.shared(service)
+    }
+
+    fn ring(&self, index: u32) -> Option<u64> {
+        self.memory.ring.read(index)
+    }
+
+    fn scan<V: Visitor<Self>>(&mut self, first: u32, count: u32, mut visitor: V) -> V {
+        for index in first..first.saturating_add(count) {
+            if let Some(entry) = self.memory.ring.read(index) {
+                visitor.visit(self, Entry::from_raw(entry));
+            }
+        }
+        visitor
+    }
+
+    fn dest(&self, index: u32) -> Option<Shared<Dest>> {
+        self.memory.dests.shared(index)
+    }
+
+    fn dest_counts(&self, index: u32) -> Option<Shared<DestCounts>> {
+        self.memory.dest_counts.shared(index)
+    }
+
+    fn dest_stats(&self, index: u32) -> Option<Shared<DestStats>> {
+        self.stats.shared(index)
+    }
+
+    fn hop(&self, index: u32) -> Option<Shared<Hop>> {
+        self.hops.shared(index)
+    }
+}

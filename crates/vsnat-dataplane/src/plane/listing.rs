@@ -1,0 +1,173 @@
+//! What the tables hold, in an administrator's words.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use vsnat_abi::counters::Reason;
+use vsnat_abi::destination::{Dest, dest_state};
+use vsnat_abi::net::{Be16, Be32};
+use vsnat_abi::slot::{Phase, Slot};
+use vsnat_abi::time::{coarse_from_ns, ms_from_coarse};
+use vsnat_api::{
+    ConnectionView, Counters, Protocol, Rates, ReasonCount, ServerSpec, ServerView, ServiceSpec,
+    ServiceView, TableView, Weight,
+};
+use vsnat_core::Shared;
+
+use crate::Backend;
+use crate::backend::Totals;
+use crate::plane::servers::counted;
+use crate::plane::services::key_to_kernel;
+use crate::plane::{Known, Plane};
+use crate::timeouts::state_of;
+
+impl<B: Backend> Plane<B> {
+    /// All services, oldest first. Rates are zero: they need a history.
+    pub fn services(&self) -> Vec<ServiceView> {
+        let memory = self.backend.memory();
+        let order = |known: &Known| memory.services.read(known.index).map_or(0, |s| s.order);
+        let mut all: Vec<_> = self.services.iter().collect();
+        all.sort_by_key(|(_, known)| order(known));
+        all.into_iter()
+            .map(|(key, known)| {
+                let spec = ServiceSpec {
+                    key: *key,
+                    scheduler: known.scheduler,
+                };
+                self.service_view(spec, known)
+            })
+            .collect()
+    }
+
+    /// Every live connection, in the order of the table.
+    pub fn connections(&self) -> Vec<ConnectionView> {
+        let now = coarse_from_ns(self.backend.now_ns());
+        let used = self.used_slots();
+        let slots = self.backend.memory().slots;
+        let shared = (0..used).filter_map(|index| slots.shared(index));
+        shared.filter_map(|slot| connection(slot, now)).collect()
+    }
+
+    pub fn table(&self) -> TableView {
+        let slots = self.backend.memory().slots;
+        let mut table = TableView {
+            capacity: slots.len(),
+            live: 0,
+            dying: 0,
+            free: slots.len(),
+        };
+        for slot in (0..self.used_slots()).filter_map(|index| slots.shared(index)) {
+            match slot.word().phase() {
+                Phase::Free => continue,
+                Phase::Opening | Phase::Live => table.live += 1,
+                Phase::Dying => table.dying += 1,
+            }
+            table.free -= 1;
+        }
+        table
+    }
+
+    /// Every reason of the packet path and how often it was given.
+    pub fn reasons(&self) -> Vec<ReasonCount> {
+        let counters = self.backend.counters();
+        let count = |reason: Reason| ReasonCount {
+            reason: reason.name().to_owned(),
+            packets: counters[reason.index() as usize],
+        };
+        Reason::ALL.into_iter().map(count).collect()
+    }
+
+    /// Slots that were ever used; the others are behind them.
+    fn used_slots(&self) -> u32 {
+        let memory = self.backend.memory();
+        let fresh = memory.shared.shared(0).map_or(0, Shared::fresh);
+        u32::try_from(fresh)
+            .unwrap_or(u32::MAX)
+            .min(memory.slots.len())
+    }
+
+    fn service_view(&self, spec: ServiceSpec, known: &Known) -> ServiceView {
+        let memory = self.backend.memory();
+        let service = memory.services.read(known.index).unwrap_or_default();
+        let mut total = service.residue;
+        let mut add = |totals: Totals| {
+            for (sum, value) in total.iter_mut().zip(totals) {
+                *sum += value;
+            }
+        };
+        let servers = known
+            .dests
+            .iter()
+            .filter_map(|index| {
+                let dest = memory.dests.read(*index)?;
+                let totals = counted(&self.backend.dest_totals(*index), &dest.baseline);
+                add(totals);
+                Some(self.server_view(*index, &dest, totals))
+            })
+            .collect();
+        let key = key_to_kernel(spec.key);
+        for (index, dest) in memory.dests.iter() {
+            if dest.state == dest_state::DELETED && dest.service == key {
+                add(counted(&self.backend.dest_totals(index), &dest.baseline));
+            }
+        }
+        ServiceView {
+            spec,
+            counters: counters(total),
+            rates: Rates::default(),
+            servers,
+        }
+    }
+
+    fn server_view(&self, index: u32, dest: &Dest, totals: Totals) -> ServerView {
+        let counts = self.backend.memory().dest_counts.read(index);
+        let counts = counts.unwrap_or_default();
+        ServerView {
+            spec: ServerSpec {
+                address: address(dest.address, dest.port),
+                weight: Weight::new(dest.weight).unwrap_or_default(),
+            },
+            active: counts.active,
+            inactive: counts.inactive,
+            counters: counters(totals),
+            rates: Rates::default(),
+        }
+    }
+}
+
+/// A slot as it is while it is live; one that changes while it is read is left
+/// out, as if the listing had come a moment later.
+fn connection(slot: Shared<Slot>, now: u32) -> Option<ConnectionView> {
+    let word = slot.word();
+    if !word.is_live() {
+        return None;
+    }
+    let (forward, reply) = (slot.forward(), slot.reply());
+    if !slot.word().same_tenancy(word) {
+        return None;
+    }
+    let left = word.deadline().wrapping_sub(now);
+    let left = if left < 1 << 31 { left } else { 0 };
+    Some(ConnectionView {
+        protocol: Protocol::from_number(forward.protocol)?,
+        client: address(forward.src, forward.src_port),
+        virtual_address: address(forward.dst, forward.dst_port),
+        server: address(reply.src, reply.src_port),
+        state: state_of(word.state()),
+        expires_ms: ms_from_coarse(left),
+    })
+}
+
+pub(super) fn address(ip: Be32, port: Be16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::from(ip.bytes()), port.host())
+}
+
+fn counters(totals: Totals) -> Counters {
+    let [connections, in_packets, out_packets, in_bytes, out_bytes] = totals;
+    Counters {
+        connections,
+        in_packets,
+        out_packets,
+        in_bytes,
+        out_bytes,
+    }
+}

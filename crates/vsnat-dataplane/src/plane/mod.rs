@@ -1,0 +1,130 @@
+//! The rules of the tables: what a command does to them, and in which order,
+//! so that a packet that passes meanwhile sees the old or the new.
+//!
+//! Everything a plane knows can be read back from the tables: a director that
+//! starts again adopts them as they are.
+
+mod deny;
+mod filters;
+mod listing;
+pub mod order;
+mod servers;
+mod services;
+mod space;
+mod views;
+
+use std::collections::BTreeMap;
+
+use vsnat_abi::time::coarse_from_ns;
+use vsnat_api::{Command, CommandError, Scheduler, ServiceKey};
+
+use crate::plane::space::Space;
+use crate::{Backend, BackendError, Timeouts};
+
+/// The tables and their rules.
+#[derive(Debug)]
+pub struct Plane<B> {
+    backend: B,
+    services: BTreeMap<ServiceKey, Known>,
+    space: Space,
+    next_order: u64,
+    next_service: u32,
+    next_dest: u32,
+}
+
+/// A service that is in force.
+#[derive(Clone, Debug)]
+struct Known {
+    index: u32,
+    scheduler: Scheduler,
+    /// Destinations, newest first.
+    dests: Vec<u32>,
+    /// View written last, as a number within the service's views.
+    view: u32,
+}
+
+impl<B: Backend> Plane<B> {
+    /// Takes over the tables as they are.
+    pub fn new(backend: B) -> Self {
+        let mut plane = Plane {
+            backend,
+            services: BTreeMap::new(),
+            space: Space::default(),
+            next_order: 1,
+            next_service: 0,
+            next_dest: 0,
+        };
+        plane.adopt();
+        plane
+    }
+
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    pub fn backend_mut(&mut self) -> &mut B {
+        &mut self.backend
+    }
+
+    /// Carries out one command wholly, or refuses it and changes nothing.
+    pub fn apply(&mut self, command: &Command) -> Result<(), CommandError> {
+        match command {
+            Command::AddService(spec) => self.add_service(spec),
+            Command::EditService(spec) => self.edit_service(spec),
+            Command::DeleteService(key) => self.delete_service(*key),
+            Command::Clear => self.clear(),
+            Command::AddServer { service, server } => self.add_server(*service, server),
+            Command::EditServer { service, server } => self.edit_server(*service, server),
+            Command::DeleteServer { service, address } => self.delete_server(*service, *address),
+            Command::Zero(key) => self.zero(*key),
+            Command::DenyAdd(prefix) => self.deny_add(*prefix),
+            Command::DenyDelete(prefix) => self.deny_delete(*prefix),
+        }
+    }
+
+    pub fn set_timeouts(&mut self, timeouts: &Timeouts) {
+        if let Some(mut settings) = self.backend.memory().settings.read(0) {
+            settings.timeouts = timeouts.coarse();
+            self.backend.memory().settings.write(0, settings);
+        }
+    }
+
+    /// Makes the packet path ask for its next hops again: links, routes or
+    /// neighbours have changed.
+    pub fn forget_next_hops(&mut self) {
+        if let Some(mut settings) = self.backend.memory().settings.read(0) {
+            settings.hop_generation = settings.hop_generation.wrapping_add(1);
+            self.backend.memory().settings.write(0, settings);
+        }
+    }
+
+    /// Gives back what deleted servers held, once their connections are gone.
+    /// To be called every few seconds.
+    pub fn tend(&mut self) {
+        self.collect_dests(servers::TRASH_COARSE);
+    }
+
+    fn now(&self) -> u64 {
+        u64::from(coarse_from_ns(self.backend.now_ns()))
+    }
+
+    fn adopt(&mut self) {
+        let memory = *self.backend.memory();
+        for (index, service) in memory.services.iter() {
+            if service.used == 0 {
+                continue;
+            }
+            self.next_order = self.next_order.max(service.order + 1);
+            self.adopt_service(index, &service);
+        }
+        for (_, dest) in memory.dests.iter() {
+            self.next_order = self.next_order.max(dest.order + 1);
+        }
+    }
+}
+
+fn failed(error: BackendError) -> CommandError {
+    CommandError::Failed {
+        message: error.to_string(),
+    }
+}

@@ -1,0 +1,258 @@
+//! Real servers of a service, and what remains of deleted ones.
+//!
+//! A deleted server keeps its index until its last connection is gone. Added
+//! again before that it gets its connections back, as in IPVS.
+
+use std::net::SocketAddrV4;
+
+use vsnat_abi::destination::{Dest, dest_state};
+use vsnat_abi::net::{Be16, Be32};
+use vsnat_abi::service::{MAX_SERVERS_PER_SERVICE, ServiceKey4};
+use vsnat_abi::time::coarse_span_from_ms;
+use vsnat_api::{CommandError, ServerSpec, ServiceKey};
+
+use crate::Backend;
+use crate::backend::Totals;
+use crate::plane::order::Standing;
+use crate::plane::services::key_to_kernel;
+use crate::plane::{Known, Plane};
+
+/// IPVS keeps a deleted server without connections for two minutes.
+pub(super) const TRASH_COARSE: u64 = coarse_span_from_ms(120_000) as u64;
+/// When indices run short: no packet is under way for so long.
+const TRASH_SHORT_COARSE: u64 = coarse_span_from_ms(2_000) as u64;
+
+impl<B: Backend> Plane<B> {
+    pub(super) fn add_server(
+        &mut self,
+        service: ServiceKey,
+        server: &ServerSpec,
+    ) -> Result<(), CommandError> {
+        let known = self.known(service)?;
+        check_address(server.address)?;
+        if self.find_dest(&known, server.address).is_some() {
+            return Err(CommandError::ServerExists);
+        }
+        if known.dests.len() as u32 >= MAX_SERVERS_PER_SERVICE {
+            return Err(CommandError::Full {
+                what: "servers of one service".to_owned(),
+                limit: MAX_SERVERS_PER_SERVICE,
+            });
+        }
+        let key = key_to_kernel(service);
+        let index = match self.find_deleted(key, server.address) {
+            Some(index) => index,
+            None => self.free_dest()?,
+        };
+        let memory = *self.backend.memory();
+        let before = memory.dests.read(index).unwrap_or_default();
+        let baseline = match before.state {
+            dest_state::DELETED => before.baseline,
+            _ => self.backend.dest_totals(index),
+        };
+        let dest = Dest {
+            address: Be32::from_bytes(server.address.ip().octets()),
+            port: Be16::from_host(server.address.port()),
+            zero: 0,
+            service: key,
+            state: dest_state::AVAILABLE,
+            weight: server.weight.get(),
+            order: self.next_order,
+            idle_since: 0,
+            baseline,
+        };
+        memory.dests.write(index, dest);
+        self.rebuild_filters();
+        let standing = self.standing(&known);
+        let mut changed = known;
+        changed.dests.insert(0, index);
+        if let Err(error) = self.publish(&mut changed, standing) {
+            memory.dests.write(index, before);
+            self.rebuild_filters();
+            return Err(error);
+        }
+        self.services.insert(service, changed);
+        self.next_order += 1;
+        self.next_dest = index + 1;
+        Ok(())
+    }
+
+    pub(super) fn edit_server(
+        &mut self,
+        service: ServiceKey,
+        server: &ServerSpec,
+    ) -> Result<(), CommandError> {
+        let mut known = self.known(service)?;
+        check_address(server.address)?;
+        let found = self.find_dest(&known, server.address);
+        let index = found.ok_or(CommandError::NoSuchServer)?;
+        let memory = *self.backend.memory();
+        let Some(before) = memory.dests.read(index) else {
+            return Err(CommandError::NoSuchServer);
+        };
+        let standing = self.standing(&known);
+        let weight = server.weight.get();
+        memory.dests.write(index, Dest { weight, ..before });
+        if let Err(error) = self.publish(&mut known, standing) {
+            memory.dests.write(index, before);
+            return Err(error);
+        }
+        self.services.insert(service, known);
+        Ok(())
+    }
+
+    pub(super) fn delete_server(
+        &mut self,
+        service: ServiceKey,
+        address: SocketAddrV4,
+    ) -> Result<(), CommandError> {
+        let mut known = self.known(service)?;
+        let found = self.find_dest(&known, address);
+        let index = found.ok_or(CommandError::NoSuchServer)?;
+        let standing = self.standing(&known);
+        let standing = step_back(&known, index, standing);
+        known.dests.retain(|dest| *dest != index);
+        self.publish(&mut known, standing)?;
+        self.services.insert(service, known);
+        let memory = *self.backend.memory();
+        if let Some(mut dest) = memory.dests.read(index) {
+            dest.state = dest_state::DELETED;
+            dest.idle_since = 0;
+            memory.dests.write(index, dest);
+        }
+        Ok(())
+    }
+
+    /// Deleted servers of a service that is deleted too.
+    pub(super) fn orphan_deleted(&mut self, key: ServiceKey4) {
+        let memory = *self.backend.memory();
+        for (index, mut dest) in memory.dests.iter() {
+            if dest.state == dest_state::DELETED && dest.service == key {
+                dest.state = dest_state::ORPHANED;
+                memory.dests.write(index, dest);
+            }
+        }
+    }
+
+    /// Frees deleted servers that had no connection for `idle` coarse units.
+    pub(super) fn collect_dests(&mut self, idle: u64) {
+        let memory = *self.backend.memory();
+        let now = self.now().max(1);
+        let mut freed = 0;
+        for (index, mut dest) in memory.dests.iter() {
+            if !matches!(dest.state, dest_state::DELETED | dest_state::ORPHANED) {
+                continue;
+            }
+            let counts = memory.dest_counts.read(index).unwrap_or_default();
+            let held = counts.active != 0 || counts.inactive != 0;
+            match (held, dest.idle_since) {
+                (true, _) => dest.idle_since = 0,
+                (false, 0) => dest.idle_since = now,
+                (false, since) if now.saturating_sub(since) >= idle => {
+                    self.keep_totals(index, &dest);
+                    dest = Dest::default();
+                    freed += 1;
+                }
+                (false, _) => {}
+            }
+            memory.dests.write(index, dest);
+        }
+        if freed > 0 {
+            self.rebuild_filters();
+        }
+    }
+
+    /// The totals of a freed server stay with its service.
+    fn keep_totals(&mut self, index: u32, dest: &Dest) {
+        let memory = *self.backend.memory();
+        if dest.state != dest_state::DELETED {
+            return;
+        }
+        let totals = counted(&self.backend.dest_totals(index), &dest.baseline);
+        for known in self.services.values() {
+            let Some(mut service) = memory.services.read(known.index) else {
+                continue;
+            };
+            if service.key == dest.service {
+                for (residue, total) in service.residue.iter_mut().zip(totals) {
+                    *residue += total;
+                }
+                memory.services.write(known.index, service);
+            }
+        }
+    }
+
+    fn known(&self, service: ServiceKey) -> Result<Known, CommandError> {
+        let known = self.services.get(&service).cloned();
+        known.ok_or(CommandError::ServiceNotDefined)
+    }
+
+    fn find_dest(&self, known: &Known, address: SocketAddrV4) -> Option<u32> {
+        let dests = self.backend.memory().dests;
+        let is_it = |dest: &Dest| is_at(dest, address);
+        let mut indices = known.dests.iter().copied();
+        indices.find(|index| dests.read(*index).is_some_and(|dest| is_it(&dest)))
+    }
+
+    fn find_deleted(&self, key: ServiceKey4, address: SocketAddrV4) -> Option<u32> {
+        let mut all = self.backend.memory().dests.iter();
+        let found = all.find(|(_, dest)| {
+            let deleted = matches!(dest.state, dest_state::DELETED | dest_state::ORPHANED);
+            deleted && dest.service == key && is_at(dest, address)
+        });
+        found.map(|(index, _)| index)
+    }
+
+    fn free_dest(&mut self) -> Result<u32, CommandError> {
+        if let Some(index) = self.next_free_dest() {
+            return Ok(index);
+        }
+        self.collect_dests(TRASH_SHORT_COARSE);
+        self.next_free_dest().ok_or_else(|| CommandError::Full {
+            what: "servers".to_owned(),
+            limit: self.backend.memory().dests.len(),
+        })
+    }
+
+    fn next_free_dest(&self) -> Option<u32> {
+        let dests = self.backend.memory().dests;
+        let len = dests.len();
+        let is_free = |index: &u32| {
+            dests
+                .read(*index)
+                .is_some_and(|dest| dest.state == dest_state::FREE)
+        };
+        (0..len).map(|i| (self.next_dest + i) % len).find(is_free)
+    }
+}
+
+/// What was counted since the counters were set to zero.
+pub(super) fn counted(totals: &Totals, baseline: &Totals) -> Totals {
+    std::array::from_fn(|i| totals[i].wrapping_sub(baseline[i]))
+}
+
+/// `rr` whose last server is deleted goes on behind the one before it.
+fn step_back(known: &Known, deleted: u32, standing: Standing) -> Standing {
+    if standing.last != Some(deleted) {
+        return standing;
+    }
+    let place = known.dests.iter().position(|dest| *dest == deleted);
+    let before = place.and_then(|place| place.checked_sub(1));
+    Standing {
+        last: before.and_then(|place| known.dests.get(place).copied()),
+        ..standing
+    }
+}
+
+fn is_at(dest: &Dest, address: SocketAddrV4) -> bool {
+    dest.address.bytes() == address.ip().octets() && dest.port.host() == address.port()
+}
+
+/// A server must be one host: IPVS refuses what is neither unicast nor local.
+fn check_address(address: SocketAddrV4) -> Result<(), CommandError> {
+    let ip = address.ip();
+    if ip.octets()[0] == 0 || ip.is_multicast() || ip.is_broadcast() {
+        return Err(CommandError::Invalid);
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Bringing a new order of servers into force by one store.
+
+use std::sync::atomic::{Ordering, fence};
+
+use vsnat_abi::service::{VIEWS_PER_SERVICE, View};
+use vsnat_api::CommandError;
+
+use crate::Backend;
+use crate::plane::order::{Listed, Standing, order, standing};
+use crate::plane::{Known, Plane};
+
+/// How long a service waits for room that is about to become free: as many
+/// rounds of a few milliseconds.
+const ROOM_ROUNDS: u32 = 20;
+const ROOM_ROUND: std::time::Duration = std::time::Duration::from_millis(5);
+
+impl<B: Backend> Plane<B> {
+    /// Writes ring and view of a service and switches to them. The caller's
+    /// copy of the service is up to date afterwards.
+    pub(super) fn publish(
+        &mut self,
+        known: &mut Known,
+        standing: Standing,
+    ) -> Result<(), CommandError> {
+        let memory = *self.backend.memory();
+        let order = order(known.scheduler, &self.listed(known), standing);
+        let first = self.room(order.entries.len() as u32)?;
+        for (at, entry) in (first..).zip(&order.entries) {
+            memory.ring.write(at, *entry);
+        }
+        let number = (known.view + 1) % VIEWS_PER_SERVICE;
+        let index = known.index * VIEWS_PER_SERVICE + number;
+        let view = View {
+            ring: first,
+            cursor_base: memory.cursors.read(known.index).unwrap_or(0),
+            ..order.view
+        };
+        memory.views.write(index, view);
+        fence(Ordering::Release);
+        if let Some(service) = memory.services.at(known.index) {
+            // SAFETY: a valid element; the reader follows this one word.
+            unsafe { (&raw mut (*service).view).write_volatile(u64::from(index)) }
+        }
+        known.view = number;
+        let now_ns = self.backend.now_ns();
+        self.space
+            .replace(known.index, first, order.entries.len() as u32, now_ns);
+        Ok(())
+    }
+
+    /// Where the scheduler of a service stands now.
+    pub(super) fn standing(&self, known: &Known) -> Standing {
+        let memory = self.backend.memory();
+        let index = known.index * VIEWS_PER_SERVICE + known.view;
+        let Some(view) = memory.views.read(index) else {
+            return Standing::default();
+        };
+        let cursor = memory.cursors.read(known.index).unwrap_or(0);
+        let picks = cursor.wrapping_sub(view.cursor_base);
+        standing(&view, |at| memory.ring.read(at).unwrap_or(0), picks)
+    }
+
+    fn listed(&self, known: &Known) -> Vec<Listed> {
+        let dests = self.backend.memory().dests;
+        let listed = |dest: &u32| {
+            let weight = dests.read(*dest)?.weight;
+            Some(Listed {
+                dest: *dest,
+                weight,
+            })
+        };
+        known.dests.iter().filter_map(listed).collect()
+    }
+
+    fn room(&mut self, len: u32) -> Result<u32, CommandError> {
+        let end = self.backend.memory().ring.len();
+        for _ in 0..ROOM_ROUNDS {
+            let now_ns = self.backend.now_ns();
+            if let Some(first) = self.space.find(len, end, now_ns) {
+                return Ok(first);
+            }
+            std::thread::sleep(ROOM_ROUND);
+        }
+        Err(CommandError::Full {
+            what: "servers".to_owned(),
+            limit: self.backend.memory().dests.len(),
+        })
+    }
+}
