@@ -7,6 +7,7 @@ use thiserror::Error;
 use vsnat_config::DirectorName;
 use vsnat_dataplane::DataPlane;
 
+use crate::api;
 use crate::client::{Client, ClientError};
 use crate::lock::{LockError, NameLock};
 use crate::netns::{self, NetnsError};
@@ -72,24 +73,28 @@ pub fn down(options: &DownOptions) -> Result<DownOutcome, DownError> {
     let paths = Paths::find(name, options.socket.clone());
     match Client::new(&paths.socket).down() {
         Ok(()) => {
-            NameLock::wait(name.as_str(), &paths, DAEMON_ENDS)?;
+            NameLock::wait(name.as_str(), &paths, DAEMON_ENDS)?.forget();
             return Ok(DownOutcome::ByDaemon);
         }
         Err(ClientError::NobodyAnswers { .. }) => {}
         Err(error) => return Err(error.into()),
     }
     privilege::check()?;
-    let _lock = NameLock::take(name.as_str(), &paths).map_err(|lock| match lock {
+    let lock = NameLock::take(name.as_str(), &paths).map_err(|lock| match lock {
         LockError::Held { .. } => DownError::Deaf {
             name: name.clone(),
             lock,
         },
         LockError::Io { .. } => DownError::Lock(lock),
     })?;
-    match Record::load(&paths.record)? {
-        Some(record) => from_record(options, &paths, &record),
-        None => without_record(options, &paths),
-    }
+    let outcome = match Record::load(&paths.record)? {
+        Some(record) => from_record(options, &paths, &record)?,
+        None => without_record(options, &paths)?,
+    };
+    // A daemon that crashed could not remove its socket's file.
+    api::socket::remove_dead(&paths.socket);
+    lock.forget();
+    Ok(outcome)
 }
 
 fn from_record(

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// The lock of a name; it is free when this is dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct NameLock {
+    path: PathBuf,
     /// Kept open: closing it gives the lock up.
     _file: File,
 }
@@ -46,6 +48,44 @@ impl NameLock {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(io)?;
         }
+        let mut file = open_locked(name, path)?;
+        file.set_len(0).map_err(io)?;
+        file.rewind().map_err(io)?;
+        let pid = std::process::id();
+        let socket = paths.socket.display();
+        write!(file, "{pid}\n{socket}\n").map_err(io)?;
+        Ok(NameLock {
+            path: path.clone(),
+            _file: file,
+        })
+    }
+
+    /// Removes the file and gives the lock up.
+    pub fn forget(self) {
+        // Should it stay, it is an empty promise that harms nobody.
+        let _ = fs::remove_file(&self.path);
+    }
+
+    /// Takes the lock as soon as its holder gives it up, within `patience`.
+    pub fn wait(name: &str, paths: &Paths, patience: Duration) -> Result<Self, LockError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match NameLock::take(name, paths) {
+                Err(LockError::Held { .. }) if Instant::now() < deadline => thread::sleep(POLL),
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Opens and locks the file that has this path. One that was removed by its
+/// last holder meanwhile is not that file any more.
+fn open_locked(name: &str, path: &Path) -> Result<File, LockError> {
+    let io = |source| LockError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    loop {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path).map_err(io)?;
@@ -58,22 +98,9 @@ impl NameLock {
                 return Err(LockError::Held { name, pid });
             }
         }
-        file.set_len(0).map_err(io)?;
-        file.rewind().map_err(io)?;
-        let pid = std::process::id();
-        let socket = paths.socket.display();
-        write!(file, "{pid}\n{socket}\n").map_err(io)?;
-        Ok(NameLock { _file: file })
-    }
-
-    /// Takes the lock as soon as its holder gives it up, within `patience`.
-    pub fn wait(name: &str, paths: &Paths, patience: Duration) -> Result<Self, LockError> {
-        let deadline = Instant::now() + patience;
-        loop {
-            match NameLock::take(name, paths) {
-                Err(LockError::Held { .. }) if Instant::now() < deadline => thread::sleep(POLL),
-                result => return result,
-            }
+        let locked = file.metadata().map_err(io)?.ino();
+        if fs::metadata(path).is_ok_and(|there| there.ino() == locked) {
+            return Ok(file);
         }
     }
 }

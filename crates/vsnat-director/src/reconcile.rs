@@ -43,10 +43,7 @@ pub(crate) fn report(running: &Desired, file: &Desired) {
     if differences.is_empty() {
         return;
     }
-    tracing::warn!(
-        "{} changes were made at run time and stay; the file does not have them:",
-        differences.len()
-    );
+    tracing::warn!("changed at run time and kept, unlike the file:");
     for command in differences {
         tracing::warn!("  {}", describe(&command));
     }

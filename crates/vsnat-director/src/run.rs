@@ -13,7 +13,7 @@ use crate::paths::Paths;
 use crate::privilege::{self, PrivilegeError};
 use crate::record::{Record, RecordError};
 use crate::restore::{self, RestoreError};
-use crate::serve::serve;
+use crate::serve::{Signals, serve};
 use crate::start::{Setup, StartError, start};
 
 /// What a director is run with.
@@ -76,26 +76,39 @@ pub fn run(options: RunOptions) -> Result<Ending, RunError> {
     let namespace = netns::enter(options.netns.as_deref())?;
     let name = options.name.unwrap_or(options.config.name.clone());
     let paths = Paths::of(&name).with_socket(options.socket);
-    let _lock = NameLock::take(name.as_str(), &paths)?;
-    not_elsewhere(&name, &paths, &namespace)?;
-    let (_socket, listener) = ApiSocket::bind(&paths.socket)?;
-
-    let engine = start(Setup {
+    let lock = NameLock::take(name.as_str(), &paths)?;
+    let setup = Setup {
         config: options.config,
         name,
-        paths,
+        paths: paths.clone(),
         namespace,
         object: options.object,
-    })?;
+    };
+    let result = run_locked(setup, options.config_path);
+    // Nothing of a director is there, so nothing of its lock should be.
+    if !paths.record.exists() {
+        lock.forget();
+    }
+    result
+}
+
+fn run_locked(setup: Setup, config_path: Option<PathBuf>) -> Result<Ending, RunError> {
+    not_elsewhere(&setup.name, &setup.paths, &setup.namespace)?;
+    let (_socket, listener) = ApiSocket::bind(&setup.paths.socket)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    // From here on Ctrl-C waits until the start is complete, and is then obeyed
+    // in good order.
+    let signals = Signals::listen(&runtime)?;
+
+    let engine = start(setup)?;
     tracing::info!(
         "director {} serves; its API is at {}",
         engine.setup.name,
         engine.setup.paths.socket.display()
     );
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let ending = runtime.block_on(serve(engine, listener, options.config_path))??;
+    let ending = runtime.block_on(serve(engine, listener, signals, config_path))??;
     Ok(ending)
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -28,10 +29,10 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 pub(crate) async fn serve(
     engine: Arc<Engine>,
     listener: UnixListener,
+    mut signals: Signals,
     config_path: Option<PathBuf>,
 ) -> io::Result<Result<Ending, RestoreError>> {
     let listener = tokio::net::UnixListener::from_std(listener)?;
-    let mut signals = Signals::new()?;
     let (down_sender, mut down_requests) = mpsc::channel(1);
     let (close, closed) = oneshot::channel::<()>();
     let router = routes::router(Arc::clone(&engine), down_sender);
@@ -54,14 +55,17 @@ pub(crate) async fn serve(
     Ok(ending)
 }
 
-struct Signals {
+/// The signals that mean something to a director.
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    /// Takes the signals from now on; they are answered when serving.
+    pub fn listen(runtime: &Runtime) -> io::Result<Self> {
+        let _context = runtime.enter();
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -16,7 +16,7 @@ pub fn main(file: &Path) -> anyhow::Result<ExitCode> {
     let services = config.services.len();
     let servers: usize = config.services.iter().map(|s| s.servers.len()).sum();
     output::text(&format!(
-        "{}: valid; director {}, {services} services, {servers} servers\n",
+        "{}: valid; director {}, services: {services}, servers: {servers}\n",
         file.display(),
         config.name
     ))?;

@@ -8,6 +8,8 @@ use vsnat_api::SOCKET_ENV;
 use vsnat_config::DirectorName;
 use vsnat_director::Paths;
 
+use crate::lab::LabArgs;
+
 /// Where a director's file is looked for when none is named.
 const DEFAULT_CONFIG: &str = "/etc/vsnat/vsnat.toml";
 
@@ -43,6 +45,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Refuse the service traffic of source networks.
     Deny(DenyArgs),
+    /// Build a cluster on this machine to try things in, or to measure.
+    Lab(LabArgs),
     /// Speak ipvsadm's language; so does a link to vsnat named ipvsadm.
     #[command(disable_help_flag = true)]
     Ipvsadm {

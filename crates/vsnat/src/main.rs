@@ -7,6 +7,7 @@ mod cli;
 mod deny;
 mod down;
 mod ipvsadm;
+mod lab;
 mod log;
 mod names;
 mod output;
@@ -46,6 +47,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Down(options) => down::main(options),
         Command::Status(options) => status::main(&options),
         Command::Deny(options) => deny::main(options),
+        Command::Lab(args) => lab::main(args),
         Command::Ipvsadm { words } => Ok(ipvsadm::main(&words)),
     }
 }

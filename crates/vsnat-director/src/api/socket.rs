@@ -58,6 +58,12 @@ impl Drop for ApiSocket {
     }
 }
 
+/// Removes the socket of a director that is known to be gone.
+pub(crate) fn remove_dead(path: &Path) {
+    // At worst a file stays that the next director removes.
+    let _ = remove_stale(path);
+}
+
 fn remove_stale(path: &Path) -> Result<(), SocketError> {
     let listen = |source| SocketError::Listen {
         path: path.to_owned(),

@@ -184,6 +184,7 @@ impl Bench {
             format!("/sys/fs/bpf/vsnat/{}", self.name),
             format!("/run/vsnat/{}.state.json", self.name),
             format!("/run/vsnat/{}.sock", self.name),
+            format!("/run/vsnat/{}.lock", self.name),
         ] {
             let there = fs::exists(&left).unwrap();
             text += &format!("\n{left}: {there}");
@@ -201,7 +202,6 @@ impl Drop for Bench {
                 .status();
         }
         let _ = fs::remove_dir_all(&self.folder);
-        let _ = fs::remove_file(format!("/run/vsnat/{}.lock", self.name));
     }
 }
 
