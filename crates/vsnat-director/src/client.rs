@@ -1,5 +1,6 @@
 //! The client of a running director, for the command line.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::net::UnixStream;
 use vsnat_api::{
-    Command, CommandError, CommandRequest, CommandResponse, Connections, Deny, Services, Status,
+    Command, CommandError, CommandRequest, CommandResponse, Connections, Deny, RUN_DIR, Services,
+    Status,
 };
 
 use crate::api::ErrorBody;
@@ -33,8 +35,9 @@ pub struct Client {
 pub enum ClientError {
     #[error(
         "no director answers on {}: {source}; start one with `vsnat run`, or name its socket with \
-         --name, --socket or VSNAT_SOCKET",
-        socket.display()
+         --name, --socket or VSNAT_SOCKET{}",
+        socket.display(),
+        sockets_here()
     )]
     NobodyAnswers { socket: PathBuf, source: io::Error },
     #[error("{} may not be used by this user; run this with sudo", socket.display())]
@@ -187,5 +190,18 @@ impl Client {
             socket: self.socket.clone(),
             message,
         }
+    }
+}
+
+/// The sockets that a user may have meant, as the end of a message.
+fn sockets_here() -> String {
+    let entries = fs::read_dir(RUN_DIR).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let sockets = paths.filter(|path| path.extension().is_some_and(|end| end == "sock"));
+    let mut sockets: Vec<String> = sockets.map(|path| path.display().to_string()).collect();
+    sockets.sort();
+    match sockets.is_empty() {
+        true => String::new(),
+        false => format!(" (there are {})", sockets.join(", ")),
     }
 }
