@@ -13,7 +13,7 @@ use crate::kernel::error::{chain, map_reason, program_reason};
 use crate::kernel::maps::KernelMaps;
 use crate::kernel::object::{self, Object};
 use crate::kernel::pins::Pins;
-use crate::kernel::{DataPlane, OpenOptions, Origin, ProgramInfo};
+use crate::kernel::{DataPlane, Frame, OpenOptions, Origin, ProgramInfo};
 use crate::{AttachError, Backend, Limits, OpenError, Plane, Timeouts};
 
 pub(super) const OUTER: &str = "vsnat_outer";
@@ -90,8 +90,7 @@ pub fn program_infos(object: Option<PathBuf>) -> Result<Vec<ProgramInfo>, OpenEr
 pub(super) fn test_run(
     ebpf: &mut Ebpf,
     side: Side,
-    packet: &[u8],
-    ifindex: u32,
+    frame: &Frame<'_>,
 ) -> Result<(i32, Vec<u8>), AttachError> {
     let name = program_of(side);
     let refused = |reason: String| AttachError::Run {
@@ -99,10 +98,10 @@ pub(super) fn test_run(
         reason,
     };
     let program = classifier(ebpf, name).map_err(|error| refused(error.to_string()))?;
-    let mut out = vec![0; packet.len() + TEST_HEADROOM];
-    let context = test_context(ifindex);
+    let mut out = vec![0; frame.bytes.len() + TEST_HEADROOM];
+    let context = test_context(frame);
     let result = program.test_run(TestRunOptions {
-        data_in: Some(packet),
+        data_in: Some(frame.bytes),
         data_out: Some(&mut out),
         ctx_in: Some(&context),
         ..TestRunOptions::new()
@@ -294,13 +293,19 @@ fn arm(ebpf: &mut Ebpf) -> Result<(), OpenError> {
     }
 }
 
-/// `struct __sk_buff` with nothing set but the interface.
-fn test_context(ifindex: u32) -> [u8; CONTEXT_LEN] {
+/// `struct __sk_buff` with nothing set but what a frame says.
+fn test_context(frame: &Frame<'_>) -> [u8; CONTEXT_LEN] {
     let mut context = [0; CONTEXT_LEN];
-    context[IFINDEX_AT..IFINDEX_AT + 4].copy_from_slice(&ifindex.to_ne_bytes());
+    for (at, value) in [
+        (IFINDEX_AT, frame.ifindex),
+        (GSO_SIZE_AT, frame.segment_size),
+    ] {
+        context[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+    }
     context
 }
 
-/// Size of `struct __sk_buff` and place of `ifindex` in it.
+/// Size of `struct __sk_buff` and places of its fields.
 const CONTEXT_LEN: usize = 192;
 const IFINDEX_AT: usize = 40;
+const GSO_SIZE_AT: usize = 176;

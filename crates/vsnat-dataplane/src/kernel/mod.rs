@@ -153,9 +153,18 @@ impl DataPlane {
     pub fn test_run(
         &mut self,
         side: Side,
-        packet: &[u8],
-        ifindex: u32,
+        frame: &Frame<'_>,
     ) -> Result<(i32, Vec<u8>), AttachError> {
-        load::test_run(&mut self.ebpf, side, packet, ifindex)
+        load::test_run(&mut self.ebpf, side, frame)
     }
+}
+
+/// A packet for [`DataPlane::test_run`].
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    pub bytes: &'a [u8],
+    /// Interface it comes from, in the caller's network namespace.
+    pub ifindex: u32,
+    /// Payload of each segment it stands for, 0 if it is one packet.
+    pub segment_size: u32,
 }

@@ -1,0 +1,158 @@
+//! The case table's world in the kernel: a network namespace with two links
+//! whose neighbours are known, and the loaded programs run by
+//! `BPF_PROG_TEST_RUN`.
+
+use std::fs::File;
+use std::process::Command as Process;
+
+use nix::sched::{CloneFlags, setns, unshare};
+use vsnat_api::{Command, CommandError, ConnectionView, ServiceView, Side};
+use vsnat_dataplane::{DataPlane, Frame, Limits, OpenOptions};
+
+use super::{Arriving, Fate, INNER_MTU, World};
+
+const TC_ACT_UNSPEC: i32 = -1;
+const TC_ACT_SHOT: i32 = 2;
+const TC_ACT_REDIRECT: i32 = 7;
+
+pub struct KernelWorld {
+    pub plane: DataPlane,
+    name: String,
+    namespace: File,
+    outer: u32,
+    inner: u32,
+    /// Connections outlive a case: the next one has other addresses.
+    case: u8,
+}
+
+impl KernelWorld {
+    /// Makes a namespace of its own and enters it with the calling thread.
+    pub fn new(name: &str, limits: Limits) -> Self {
+        assert!(
+            nix::unistd::geteuid().is_root(),
+            "this test needs root: run it with sudo"
+        );
+        unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        let namespace = File::open("/proc/thread-self/ns/net").unwrap();
+        links();
+        let name = format!("{name}-{}", std::process::id());
+        let options = OpenOptions {
+            name: name.clone(),
+            limits,
+            object: None,
+        };
+        let (mut plane, _) = DataPlane::open(&options).unwrap_or_else(|error| panic!("{error}"));
+        plane.set_own_networks(&[]).unwrap();
+        KernelWorld {
+            plane,
+            name,
+            namespace,
+            outer: index("outer0"),
+            inner: index("inner0"),
+            case: 0,
+        }
+    }
+
+    /// Empties the world for the next case, on whatever thread that runs.
+    pub fn enter(&mut self) {
+        setns(&self.namespace, CloneFlags::CLONE_NEWNET).unwrap();
+        self.plane.apply(&Command::Clear).unwrap();
+        for prefix in self.plane.deny() {
+            self.plane.apply(&Command::DenyDelete(prefix)).unwrap();
+        }
+        self.plane.set_own_networks(&[]).unwrap();
+        self.case += 1;
+    }
+}
+
+impl Drop for KernelWorld {
+    fn drop(&mut self) {
+        DataPlane::remove(&self.name).unwrap();
+    }
+}
+
+fn links() {
+    let text = format!(
+        "link set lo up
+         link add outer0 address 02:00:00:00:01:01 type veth peer name outer1
+         link add inner0 address 02:00:00:00:02:01 mtu {INNER_MTU} type veth peer name inner1
+         link set outer0 up\nlink set outer1 up\nlink set inner0 up\nlink set inner1 up
+         addr add 198.51.100.1/24 dev outer0
+         addr add 10.9.0.1/24 dev inner0
+         route add default via 198.51.100.254
+         neigh replace 198.51.100.254 lladdr 02:00:00:00:01:fe dev outer0 nud permanent
+         neigh replace 10.9.0.11 lladdr 02:00:00:00:02:11 dev inner0 nud permanent
+         neigh replace 10.9.0.12 lladdr 02:00:00:00:02:11 dev inner0 nud permanent"
+    );
+    for line in text.lines() {
+        let done = Process::new("ip").args(line.split_whitespace()).status();
+        assert!(done.unwrap().success(), "ip {line}");
+    }
+    std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+}
+
+fn index(interface: &str) -> u32 {
+    nix::net::if_::if_nametoindex(interface).unwrap()
+}
+
+impl World for KernelWorld {
+    fn run(&mut self, side: Side, frame: &Arriving) -> (Fate, Vec<u8>) {
+        let ifindex = match side {
+            Side::Outer => self.outer,
+            Side::Inner => self.inner,
+        };
+        let frame = Frame {
+            bytes: &frame.bytes,
+            ifindex,
+            segment_size: frame.segment_size,
+        };
+        let (action, bytes) = self
+            .plane
+            .test_run(side, &frame)
+            .unwrap_or_else(|e| panic!("{e}"));
+        let fate = match action {
+            TC_ACT_UNSPEC => Fate::Pass,
+            TC_ACT_SHOT => Fate::Drop,
+            TC_ACT_REDIRECT => Fate::Sent,
+            other => panic!("the program answered {other}"),
+        };
+        (fate, bytes)
+    }
+
+    fn apply(&mut self, command: &Command) -> Result<(), CommandError> {
+        self.plane.apply(command)
+    }
+
+    fn services(&self) -> Vec<ServiceView> {
+        self.plane.services()
+    }
+
+    /// Those of this case's client.
+    fn connections(&self) -> Vec<ConnectionView> {
+        let all = self.plane.connections().into_iter();
+        all.filter(|c| c.client.ip().octets() == self.client())
+            .collect()
+    }
+
+    fn count(&self, reason: &str) -> u64 {
+        let reasons = self.plane.reasons();
+        reasons.iter().find(|r| r.reason == reason).unwrap().packets
+    }
+
+    fn set_own_networks(&mut self, networks: &[&str]) {
+        let networks: Vec<_> = networks.iter().map(|n| n.parse().unwrap()).collect();
+        self.plane.set_own_networks(&networks).unwrap();
+    }
+
+    fn let_icmp_recover(&mut self) {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+
+    fn client(&self) -> [u8; 4] {
+        [100, 64, 0, self.case]
+    }
+
+    fn vip(&self) -> [u8; 4] {
+        [198, 51, 100, 10 + self.case]
+    }
+}

@@ -1,0 +1,127 @@
+//! The case table's world in memory.
+
+use vsnat_abi::net::Be32;
+use vsnat_api::{Command, CommandError, ConnectionView, ServiceView, Side};
+use vsnat_core::{Route, Verdict};
+use vsnat_dataplane::model::{Kind, Model, ModelPacket, Routes};
+use vsnat_dataplane::{Limits, Plane};
+
+use super::{
+    Arriving, Fate, GATEWAY_MAC, INNER_MAC, INNER_MTU, OUTER_MAC, OUTER_MTU, SERVER_MAC, World,
+};
+
+const OUTER_INDEX: u32 = 2;
+const INNER_INDEX: u32 = 3;
+
+pub struct ModelWorld {
+    pub plane: Plane<Model>,
+}
+
+impl ModelWorld {
+    pub fn new() -> Self {
+        ModelWorld::with_limits(&Limits {
+            connections: 1_000,
+            ..Limits::default()
+        })
+    }
+
+    pub fn with_limits(limits: &Limits) -> Self {
+        let mut plane = Plane::new(Model::new(limits, 42));
+        plane.set_own_networks(&[]).unwrap();
+        ModelWorld { plane }
+    }
+}
+
+impl World for ModelWorld {
+    fn run(&mut self, side: Side, frame: &Arriving) -> (Fate, Vec<u8>) {
+        let (ingress, mac) = match side {
+            Side::Outer => (OUTER_INDEX, OUTER_MAC),
+            Side::Inner => (INNER_INDEX, INNER_MAC),
+        };
+        let kind = if frame.bytes.get(..6) == Some(&mac) {
+            Kind::Host
+        } else {
+            Kind::OtherHost
+        };
+        let mut packet = ModelPacket {
+            bytes: frame.bytes.clone(),
+            ingress,
+            kind,
+            segment_size: frame.segment_size,
+            routes: routes(),
+        };
+        let verdict = match side {
+            Side::Outer => self.plane.backend_mut().outer(&mut packet),
+            Side::Inner => self.plane.backend_mut().inner(&mut packet),
+        };
+        let fate = match verdict {
+            Verdict::Pass => Fate::Pass,
+            Verdict::Drop => Fate::Drop,
+            Verdict::Redirect { .. } | Verdict::Neighbour { .. } => Fate::Sent,
+        };
+        (fate, packet.bytes)
+    }
+
+    fn apply(&mut self, command: &Command) -> Result<(), CommandError> {
+        self.plane.apply(command)
+    }
+
+    fn services(&self) -> Vec<ServiceView> {
+        self.plane.services()
+    }
+
+    fn connections(&self) -> Vec<ConnectionView> {
+        self.plane.connections()
+    }
+
+    fn count(&self, reason: &str) -> u64 {
+        let reasons = self.plane.reasons();
+        reasons.iter().find(|r| r.reason == reason).unwrap().packets
+    }
+
+    fn set_own_networks(&mut self, networks: &[&str]) {
+        let networks: Vec<_> = networks.iter().map(|n| n.parse().unwrap()).collect();
+        self.plane.set_own_networks(&networks).unwrap();
+    }
+
+    fn let_icmp_recover(&mut self) {
+        self.plane.backend_mut().advance_ms(1_000);
+    }
+
+    fn client(&self) -> [u8; 4] {
+        [203, 0, 113, 5]
+    }
+
+    fn vip(&self) -> [u8; 4] {
+        [198, 51, 100, 7]
+    }
+}
+
+fn routes() -> Routes {
+    let mac = |m: [u8; 6]| u64::from_le_bytes([m[0], m[1], m[2], m[3], m[4], m[5], 0, 0]);
+    let gateway = Be32::from_bytes([198, 51, 100, 254]);
+    Routes {
+        routes: vec![
+            (
+                "10.9.0.0/24".parse().unwrap(),
+                Route::Neighbour {
+                    ifindex: INNER_INDEX,
+                    next_hop: Be32::ZERO,
+                    dst_mac: mac(SERVER_MAC),
+                    src_mac: mac(INNER_MAC),
+                    mtu: INNER_MTU,
+                },
+            ),
+            (
+                "0.0.0.0/0".parse().unwrap(),
+                Route::Neighbour {
+                    ifindex: OUTER_INDEX,
+                    next_hop: gateway,
+                    dst_mac: mac(GATEWAY_MAC),
+                    src_mac: mac(OUTER_MAC),
+                    mtu: OUTER_MTU,
+                },
+            ),
+        ],
+    }
+}

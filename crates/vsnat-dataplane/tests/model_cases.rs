@@ -1,0 +1,58 @@
+//! The case table on the in-memory model.
+
+mod case_table;
+
+use case_table::model_world::ModelWorld;
+
+/// One test for each case.
+macro_rules! cases {
+    ($($module:ident :: $case:ident),+ $(,)?) => {
+        $(
+            #[test]
+            fn $case() {
+                case_table::$module::$case(&mut ModelWorld::new());
+            }
+        )+
+    };
+}
+
+include!("case_table/list.rs");
+
+/// Frames shorter than the kernel's test facility takes.
+#[test]
+fn frames_without_a_whole_ip_header() {
+    use case_table::{frame, passed, web};
+    use vsnat_api::Side;
+
+    let world = &mut ModelWorld::new();
+    web(world);
+    let syn = frame::Frame::outer(([203, 0, 113, 5], 5000), ([198, 51, 100, 7], 80));
+    let syn = syn.tcp(frame::Flags::Syn);
+    for length in 0..34 {
+        passed(world, Side::Outer, syn[..length].to_vec(), "not_ours");
+    }
+}
+
+#[test]
+fn a_full_table_refuses_and_keeps() {
+    use case_table::{dropped, frame, sent, web};
+    use vsnat_api::Side;
+    use vsnat_dataplane::Limits;
+
+    let limits = Limits {
+        connections: 4,
+        ..Limits::default()
+    };
+    let world = &mut ModelWorld::with_limits(&limits);
+    web(world);
+    let syn = |port| {
+        let to = frame::Frame::outer(([203, 0, 113, 5], port), ([198, 51, 100, 7], 80));
+        to.tcp(frame::Flags::Syn)
+    };
+    for port in 1..=4 {
+        sent(world, Side::Outer, syn(port));
+    }
+    dropped(world, Side::Outer, syn(5), "table_full");
+    sent(world, Side::Outer, syn(1));
+    assert_eq!(world.plane.table().free, 0);
+}
