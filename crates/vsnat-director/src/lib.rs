@@ -6,25 +6,31 @@
 //! stop at any moment, and whatever it changed by then is written down in a
 //! record before the first change, so that it can be taken back.
 
+// Hidden modules are open to this crate's privileged tests, which are programs
+// of their own; they promise nothing to anybody else.
 mod api;
 mod client;
 mod down;
 mod engine;
 mod estimator;
-mod host;
+#[doc(hidden)]
+pub mod host;
 mod lock;
-mod netns;
+#[doc(hidden)]
+pub mod netns;
 mod paths;
-mod preflight;
+#[doc(hidden)]
+pub mod preflight;
 mod privilege;
 mod reconcile;
-mod record;
-mod restore;
+#[doc(hidden)]
+pub mod record;
+#[doc(hidden)]
+pub mod restore;
 mod run;
 mod serve;
-mod start;
-#[cfg(test)]
-mod tests;
+#[doc(hidden)]
+pub mod start;
 mod watch;
 
 pub use api::socket::SocketError;

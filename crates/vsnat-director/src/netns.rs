@@ -19,7 +19,7 @@ const INITIAL: &str = "/proc/1/ns/net";
 
 /// Which namespace a director lives in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Namespace {
+pub struct Namespace {
     /// The name it was entered by; none when it was the caller's own.
     pub name: Option<String>,
     /// The kernel's number of it (SO_NETNS_COOKIE, 5.14), which is never given
@@ -40,7 +40,7 @@ pub enum NetnsError {
 
 /// Moves the calling thread into the namespace of that name, or leaves it where
 /// it is, and says where it now is. Threads started later follow it.
-pub(crate) fn enter(name: Option<&str>) -> Result<Namespace, NetnsError> {
+pub fn enter(name: Option<&str>) -> Result<Namespace, NetnsError> {
     if let Some(name) = name {
         let path = Path::new(NAMED).join(name);
         enter_file(&path).map_err(|source| match source.kind() {
@@ -58,7 +58,7 @@ pub(crate) fn enter(name: Option<&str>) -> Result<Namespace, NetnsError> {
 
 /// Finds the namespace with that cookie among those with a name and the
 /// initial one; it is gone, or out of reach, when this finds none.
-pub(crate) fn find(cookie: u64) -> Option<PathBuf> {
+pub fn find(cookie: u64) -> Option<PathBuf> {
     let mut candidates = vec![PathBuf::from(INITIAL)];
     let named = fs::read_dir(NAMED).into_iter().flatten().flatten();
     candidates.extend(named.map(|entry| entry.path()));
@@ -68,7 +68,7 @@ pub(crate) fn find(cookie: u64) -> Option<PathBuf> {
 }
 
 /// Moves the calling thread into the namespace of a file.
-pub(crate) fn enter_file(path: &Path) -> io::Result<()> {
+pub fn enter_file(path: &Path) -> io::Result<()> {
     let file = File::open(path)?;
     setns(file, CloneFlags::CLONE_NEWNET).map_err(io::Error::from)
 }

@@ -103,7 +103,7 @@ pub enum PreflightError {
 
 /// What was found, for the changes to come.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub struct Host {
     pub outer: Link,
     pub addresses: Vec<InterfaceAddress>,
     /// VIPs that have to be put on the outer interface.
@@ -114,7 +114,7 @@ pub(crate) struct Host {
 
 /// Checks everything that can be checked beforehand. `record` is that of a
 /// director of this name which has not been taken down.
-pub(crate) fn check(
+pub fn check(
     config: &Config,
     name: &DirectorName,
     record: Option<&Record>,
@@ -144,7 +144,7 @@ pub(crate) fn check(
 
 /// The rules that these services and addresses ask for; none when nothing is
 /// to be masqueraded.
-pub(crate) fn masquerade_rules(
+pub fn masquerade_rules(
     config: &Config,
     name: &DirectorName,
     addresses: &[InterfaceAddress],
@@ -167,7 +167,7 @@ pub(crate) fn masquerade_rules(
 }
 
 /// The networks of the inner interfaces, none inside another.
-pub(crate) fn inner_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<Ipv4Net> {
+pub fn inner_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<Ipv4Net> {
     let networks = config.inner.iter();
     let networks = networks.flat_map(|inner| address::networks_of(inner, addresses));
     Ipv4Net::aggregate(&networks.collect())
@@ -227,7 +227,7 @@ fn found_by_others(
 }
 
 /// Whether the file wants this address where it is.
-pub(crate) fn is_wanted(config: &Config, found: &InterfaceAddress) -> bool {
+pub fn is_wanted(config: &Config, found: &InterfaceAddress) -> bool {
     found.interface == config.outer && config.vips.contains(&found.address)
 }
 

@@ -27,11 +27,7 @@ pub struct RestoreError {
 
 /// Takes back what the record of a director says, and forgets the record.
 /// The calling thread is in the director's network namespace.
-pub(crate) fn restore(
-    name: &DirectorName,
-    paths: &Paths,
-    record: &Record,
-) -> Result<(), RestoreError> {
+pub fn restore(name: &DirectorName, paths: &Paths, record: &Record) -> Result<(), RestoreError> {
     let mut failures = host(record);
     failures.extend(data_plane(name));
     for mount_point in &record.mounted {
@@ -43,12 +39,12 @@ pub(crate) fn restore(
 }
 
 /// Removes what outlives a network namespace that is gone.
-pub(crate) fn remove_leftovers(name: &DirectorName, paths: &Paths) -> Result<(), RestoreError> {
+pub fn remove_leftovers(name: &DirectorName, paths: &Paths) -> Result<(), RestoreError> {
     finish(paths, data_plane(name))
 }
 
 /// Restores addresses, masquerade and forwarding: the reverse of their making.
-pub(crate) fn host(record: &Record) -> Vec<String> {
+pub fn host(record: &Record) -> Vec<String> {
     let mut failures = remove_addresses(record.added_addresses.iter().rev());
     if let Some(table) = &record.table
         && let Err(error) = masquerade::remove(table)
@@ -62,9 +58,7 @@ pub(crate) fn host(record: &Record) -> Vec<String> {
 }
 
 /// Takes these addresses off, those that are still there.
-pub(crate) fn remove_addresses<'a>(
-    unwanted: impl Iterator<Item = &'a InterfaceAddress>,
-) -> Vec<String> {
+pub fn remove_addresses<'a>(unwanted: impl Iterator<Item = &'a InterfaceAddress>) -> Vec<String> {
     let present = match address::all() {
         Ok(present) => present,
         Err(error) => return vec![listing_failed(&error)],

@@ -27,7 +27,7 @@ use crate::watch::Seen;
 
 /// What a director is started with.
 #[derive(Clone, Debug)]
-pub(crate) struct Setup {
+pub struct Setup {
     pub config: Config,
     pub name: DirectorName,
     pub paths: Paths,
@@ -89,7 +89,7 @@ fn put_back(setup: &Setup, found: Option<&Record>) {
 }
 
 /// The record of the director so far, or a new one, with what this start adds.
-pub(crate) fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
+pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
     let namespace = setup.namespace.clone();
     let mut record = found.unwrap_or_else(|| Record::new(namespace, host.forwarding.clone()));
     for address in &host.absent {
@@ -235,7 +235,7 @@ fn leave_old(config: &Config, data_plane: &mut DataPlane, record: &mut Record) {
 
 /// A change of the host outside the data plane.
 #[derive(Debug)]
-pub(crate) enum HostChange<'a> {
+pub enum HostChange<'a> {
     Forwarding(Vec<&'a str>),
     Masquerade(&'a Rules),
     NoMasquerade(&'a str),
@@ -245,7 +245,7 @@ pub(crate) enum HostChange<'a> {
 }
 
 /// The changes in their order: the VIP comes last, when all behind it works.
-pub(crate) fn host_changes<'a>(
+pub fn host_changes<'a>(
     config: &'a Config,
     host: &'a Host,
     rules: Option<&'a Rules>,
@@ -297,7 +297,7 @@ impl HostChange<'_> {
 }
 
 /// A neighbour that misses this learns the address a little later by itself.
-pub(crate) fn announce(outer: &crate::host::link::Link, vip: &InterfaceAddress) {
+pub fn announce(outer: &crate::host::link::Link, vip: &InterfaceAddress) {
     if !outer.is_running() {
         return;
     }
@@ -308,7 +308,7 @@ pub(crate) fn announce(outer: &crate::host::link::Link, vip: &InterfaceAddress) 
 
 /// Sources that nobody on the outer side may have: the inner networks and the
 /// addresses of the director itself.
-pub(crate) fn own_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<ipnet::Ipv4Net> {
+pub fn own_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<ipnet::Ipv4Net> {
     let mut own = preflight::inner_networks(config, addresses);
     let here = addresses.iter().map(|a| a.address.addr());
     let vips = config.vips.iter().map(|vip| vip.addr());
@@ -318,7 +318,7 @@ pub(crate) fn own_networks(config: &Config, addresses: &[InterfaceAddress]) -> V
 }
 
 /// The configured interfaces, the outer one first.
-pub(crate) fn sides(config: &Config) -> impl Iterator<Item = (&str, Side)> {
+pub fn sides(config: &Config) -> impl Iterator<Item = (&str, Side)> {
     let inner = config.inner.iter().map(|name| (name.as_str(), Side::Inner));
     std::iter::once((config.outer.as_str(), Side::Outer)).chain(inner)
 }

@@ -12,13 +12,13 @@ use super::tool::{Tool, ToolError};
 
 /// An address on an interface.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct InterfaceAddress {
+pub struct InterfaceAddress {
     pub interface: String,
     pub address: Ipv4Net,
 }
 
 /// Every IPv4 address of this network namespace.
-pub(crate) fn all() -> std::io::Result<Vec<InterfaceAddress>> {
+pub fn all() -> std::io::Result<Vec<InterfaceAddress>> {
     let mut found = Vec::new();
     for entry in getifaddrs()? {
         let ip = entry.address.as_ref().and_then(|a| a.as_sockaddr_in());
@@ -38,7 +38,7 @@ pub(crate) fn all() -> std::io::Result<Vec<InterfaceAddress>> {
 }
 
 /// The networks that the addresses of an interface are in.
-pub(crate) fn networks_of(interface: &str, all: &[InterfaceAddress]) -> Vec<Ipv4Net> {
+pub fn networks_of(interface: &str, all: &[InterfaceAddress]) -> Vec<Ipv4Net> {
     let here = all.iter().filter(|a| a.interface == interface);
     let mut networks: Vec<Ipv4Net> = here.map(|a| a.address.trunc()).collect();
     networks.sort();
@@ -47,7 +47,7 @@ pub(crate) fn networks_of(interface: &str, all: &[InterfaceAddress]) -> Vec<Ipv4
 }
 
 /// Puts an address on an interface; it must not be there.
-pub(crate) fn add(wanted: &InterfaceAddress) -> Result<(), ToolError> {
+pub fn add(wanted: &InterfaceAddress) -> Result<(), ToolError> {
     let InterfaceAddress { interface, address } = wanted;
     let address = address.to_string();
     let mut arguments = vec!["address", "add", &address, "dev", interface];
@@ -62,7 +62,7 @@ pub(crate) fn add(wanted: &InterfaceAddress) -> Result<(), ToolError> {
 /// Deleting the first address of a subnet deletes all others of that subnet
 /// with it (`__inet_del_ifa`), unless they are promoted: an address that, say,
 /// DHCP added later must survive.
-pub(crate) fn remove(unwanted: &InterfaceAddress) -> Result<(), ToolError> {
+pub fn remove(unwanted: &InterfaceAddress) -> Result<(), ToolError> {
     let InterfaceAddress { interface, address } = unwanted;
     let setting = format!("/proc/sys/net/ipv4/conf/{interface}/promote_secondaries");
     let found = fs::read_to_string(&setting).ok();

@@ -24,10 +24,7 @@ enum Operation {
 }
 
 /// The VIPs that a neighbour answers for, with its hardware address.
-pub(crate) fn probe(
-    link: &Link,
-    addresses: &[Ipv4Addr],
-) -> io::Result<BTreeMap<Ipv4Addr, [u8; 6]>> {
+pub fn probe(link: &Link, addresses: &[Ipv4Addr]) -> io::Result<BTreeMap<Ipv4Addr, [u8; 6]>> {
     let mut owners = BTreeMap::new();
     let Some(mac) = link.mac() else {
         return Ok(owners);
@@ -45,7 +42,7 @@ pub(crate) fn probe(
 }
 
 /// Tells every neighbour that the address is at this interface.
-pub(crate) fn announce(link: &Link, address: Ipv4Addr) -> io::Result<()> {
+pub fn announce(link: &Link, address: Ipv4Addr) -> io::Result<()> {
     let Some(mac) = link.mac() else {
         return Ok(());
     };

@@ -18,7 +18,7 @@ const GROUPS: i32 =
 const BUFFER: usize = 512;
 
 /// A subscription to the news of this network namespace.
-pub(crate) struct Events {
+pub struct Events {
     socket: AsyncFd<Socket>,
 }
 

@@ -16,13 +16,13 @@ const ON: &str = "1";
 
 /// A switch and its value, the switch named relative to the IPv4 sysctls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Setting {
+pub struct Setting {
     pub switch: String,
     pub value: String,
 }
 
 /// Every forwarding switch as it is now, the global one first.
-pub(crate) fn found() -> io::Result<Vec<Setting>> {
+pub fn found() -> io::Result<Vec<Setting>> {
     let mut settings = vec![read(GLOBAL.to_owned())?];
     let mut interfaces: Vec<String> = fs::read_dir(Path::new(SYSCTL).join("conf"))?
         .flatten()
@@ -38,7 +38,7 @@ pub(crate) fn found() -> io::Result<Vec<Setting>> {
 }
 
 /// Switches forwarding on, for the host and for these interfaces.
-pub(crate) fn enable(interfaces: &[&str]) -> io::Result<()> {
+pub fn enable(interfaces: &[&str]) -> io::Result<()> {
     write(GLOBAL, ON)?;
     for interface in interfaces {
         write(&switch_of(interface), ON)?;
@@ -47,7 +47,7 @@ pub(crate) fn enable(interfaces: &[&str]) -> io::Result<()> {
 }
 
 /// Sets every switch back; one whose interface is gone needs nothing.
-pub(crate) fn restore(settings: &[Setting]) -> io::Result<()> {
+pub fn restore(settings: &[Setting]) -> io::Result<()> {
     for Setting { switch, value } in settings {
         match write(switch, value) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -13,7 +13,7 @@ const AGGREGATES: [&str; 4] = ["bridge", "bond", "team", "openvswitch"];
 
 /// An interface.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Link {
+pub struct Link {
     #[serde(rename = "ifindex")]
     pub index: u32,
     #[serde(rename = "ifname")]
@@ -62,7 +62,7 @@ impl Link {
 }
 
 /// All interfaces of this network namespace.
-pub(crate) fn all() -> Result<Vec<Link>, ToolError> {
+pub fn all() -> Result<Vec<Link>, ToolError> {
     let arguments = ["-json", "-details", "link", "show"];
     let text = Tool::Ip.run(&arguments)?;
     serde_json::from_str(&text).map_err(|error| ToolError::Failed {

@@ -17,7 +17,7 @@ const LOWEST_PORT: u16 = 1024;
 
 /// What the table holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Rules {
+pub struct Rules {
     pub table: String,
     pub outer: String,
     /// Sources to hide; none means that the table is not wanted.
@@ -27,7 +27,7 @@ pub(crate) struct Rules {
 
 /// Source ports, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PortRange {
+pub struct PortRange {
     pub low: u16,
     pub high: u16,
 }
@@ -62,12 +62,12 @@ impl PortRange {
 }
 
 /// Name of the table of a director.
-pub(crate) fn table_of(name: &DirectorName) -> String {
+pub fn table_of(name: &DirectorName) -> String {
     format!("vsnat_{name}")
 }
 
 /// Whether the kernel takes these rules; changes nothing.
-pub(crate) fn check(rules: &Rules) -> Result<(), ToolError> {
+pub fn check(rules: &Rules) -> Result<(), ToolError> {
     let arguments = ["--check", "--file", "-"];
     Tool::Nft
         .run_with_input(&arguments, &script(rules))
@@ -75,7 +75,7 @@ pub(crate) fn check(rules: &Rules) -> Result<(), ToolError> {
 }
 
 /// Makes the table hold exactly these rules, whatever it held.
-pub(crate) fn apply(rules: &Rules) -> Result<(), ToolError> {
+pub fn apply(rules: &Rules) -> Result<(), ToolError> {
     let arguments = ["--file", "-"];
     Tool::Nft
         .run_with_input(&arguments, &script(rules))
@@ -83,14 +83,14 @@ pub(crate) fn apply(rules: &Rules) -> Result<(), ToolError> {
 }
 
 /// Removes the table; it need not be there.
-pub(crate) fn remove(table: &str) -> Result<(), ToolError> {
+pub fn remove(table: &str) -> Result<(), ToolError> {
     let script = format!("add table ip {table}\ndelete table ip {table}\n");
     Tool::Nft
         .run_with_input(&["--file", "-"], &script)
         .map(drop)
 }
 
-pub(crate) fn exists(table: &str) -> Result<bool, ToolError> {
+pub fn exists(table: &str) -> Result<bool, ToolError> {
     let tables = Tool::Nft.run(&["list", "tables", "ip"])?;
     let line = format!("table ip {table}");
     Ok(tables.lines().any(|l| l.trim() == line))

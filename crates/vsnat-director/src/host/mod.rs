@@ -3,11 +3,11 @@
 //! Each part offers the change and its way back; the order and the record are
 //! the business of [`crate::start`] and [`crate::restore`].
 
-pub(crate) mod address;
-pub(crate) mod arp;
-pub(crate) mod bpffs;
-pub(crate) mod events;
-pub(crate) mod forwarding;
-pub(crate) mod link;
-pub(crate) mod masquerade;
-pub(crate) mod tool;
+pub mod address;
+pub mod arp;
+pub mod bpffs;
+pub mod events;
+pub mod forwarding;
+pub mod link;
+pub mod masquerade;
+pub mod tool;

@@ -24,7 +24,7 @@ pub enum ToolError {
 
 /// A tool of the host.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Tool {
+pub enum Tool {
     Ip,
     Nft,
 }

@@ -8,8 +8,8 @@ use std::thread;
 
 use vsnat_config::{Config, parse};
 
-use crate::host::tool::Tool;
-use crate::netns;
+use vsnat_director::host::tool::Tool;
+use vsnat_director::netns;
 
 pub const OUTER: &str = "eth0";
 pub const INNER: &str = "eth1";

@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
-use super::bench::{Bench, within};
-use crate::host::address::{self, InterfaceAddress};
-use crate::host::forwarding;
-use crate::host::masquerade::{self, PortRange, Rules};
+use crate::bench::{Bench, within};
+use vsnat_director::host::address::{self, InterfaceAddress};
+use vsnat_director::host::forwarding;
+use vsnat_director::host::masquerade::{self, PortRange, Rules};
 
 fn rules(bench: &Bench, ports: PortRange) -> Rules {
     Rules {

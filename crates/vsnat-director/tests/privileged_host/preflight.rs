@@ -2,8 +2,8 @@
 
 use vsnat_config::{Config, DirectorName};
 
-use super::bench::{Bench, OUTER, VIP, config};
-use crate::preflight;
+use crate::bench::{Bench, OUTER, VIP, config};
+use vsnat_director::preflight;
 
 #[track_caller]
 fn refused(bench: &Bench, config: &Config, parts: &[&str]) {

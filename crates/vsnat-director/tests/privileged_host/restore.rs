@@ -2,12 +2,12 @@
 
 use vsnat_config::{Config, DirectorName};
 
-use super::bench::{Bench, OUTER, VIP, config};
-use crate::netns::{self, Namespace};
-use crate::paths::Paths;
-use crate::record::Record;
-use crate::start::{Setup, host_changes, record};
-use crate::{preflight, restore};
+use crate::bench::{Bench, OUTER, VIP, config};
+use vsnat_director::Paths;
+use vsnat_director::netns::{self, Namespace};
+use vsnat_director::record::Record;
+use vsnat_director::start::{Setup, host_changes, record};
+use vsnat_director::{preflight, restore};
 
 /// A setup whose files nobody else uses.
 fn setup(bench: &Bench, config: &Config) -> Setup {
