@@ -35,15 +35,19 @@ pub mod dest_state {
     pub const ORPHANED: u32 = 3;
 }
 
-/// Connections of a destination now. Written by the packet path and the sweeper.
+/// Connections of a destination now, and the way to it. Written by the packet path and the sweeper.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DestCounts {
     pub active: u32,
     pub inactive: u32,
+    /// Next hop towards it, and when it was asked: what a new connection
+    /// starts with.
+    pub hop: u32,
+    pub asked: u32,
 }
 
-const _: () = assert!(size_of::<DestCounts>() == 8);
+const _: () = assert!(size_of::<DestCounts>() == 16);
 
 /// Totals of a destination on one CPU. Written by the packet path.
 #[repr(C, align(8))]

@@ -22,6 +22,26 @@ pub const HOP_IDLE: Coarse = 447;
 /// After so long (about 1 s) an entry is asked from the kernel again.
 pub const HOP_FRESH: Coarse = 8;
 
+/// After so long (about 4 s) a flow asks for its own way again, however fresh
+/// the neighbour's entry is: the route may lead elsewhere by now.
+pub const WAY_FRESH: Coarse = 30;
+
+/// Remembered clients. Two that fall on one entry take turns in it.
+pub const CLIENT_WAYS: u32 = 4_096;
+
+/// The next hop of a client seen lately: what a new connection starts with.
+/// Written by the packet path.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClientWay {
+    /// The client's address in the high half, the name of its hop in the low.
+    pub way: u64,
+    /// When it was asked.
+    pub asked: u64,
+}
+
+const _: () = assert!(size_of::<ClientWay>() == 16);
+
 /// One neighbour. Written by the packet path.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default)]

@@ -39,6 +39,7 @@ pub mod map {
     pub const DEST_COUNTS: &str = "DEST_COUNTS";
     pub const DEST_STATS: &str = "DEST_STATS";
     pub const HOPS: &str = "HOPS";
+    pub const CLIENT_WAYS: &str = "CLIENT_WAYS";
     pub const SETTINGS: &str = "SETTINGS";
     pub const FILTERS: &str = "FILTERS";
     pub const DENY: &str = "DENY";

@@ -23,7 +23,10 @@ pub struct Slot {
     pub hop_forward: u32,
     /// Next hop towards the client.
     pub hop_reply: u32,
-    pub zero: [u32; 3],
+    /// When the two were asked.
+    pub asked_forward: Coarse,
+    pub asked_reply: Coarse,
+    pub zero: u32,
 }
 
 const _: () = assert!(size_of::<Slot>() == 64);

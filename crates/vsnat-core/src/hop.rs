@@ -5,8 +5,11 @@
 //! leaves by the kernel's neighbour look-up: that keeps the kernel probing its
 //! neighbours, which plain redirects would not.
 
+use vsnat_abi::destination::DestCounts;
+use vsnat_abi::flow::Direction;
 use vsnat_abi::hop::{
-    HOP_FRESH, HOP_IDLE, HOP_PROBES, HOPS, Hop, NO_HOP, hop_index, hop_name, hop_tag, word_tag,
+    CLIENT_WAYS, HOP_FRESH, HOP_IDLE, HOP_PROBES, HOPS, Hop, NO_HOP, WAY_FRESH, hop_index,
+    hop_name, hop_tag, word_tag,
 };
 use vsnat_abi::net::Be32;
 use vsnat_abi::time::Coarse;
@@ -40,19 +43,82 @@ impl Next {
     }
 }
 
+/// A next hop by its name, and when it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    pub hop: u32,
+    pub asked: Coarse,
+}
+
+impl Way {
+    pub const NONE: Way = Way {
+        hop: NO_HOP,
+        asked: 0,
+    };
+}
+
 const MAC_MASK: u64 = 0xffff_ffff_ffff;
 /// An MTU nobody told; larger than any packet.
 const MTU_UNKNOWN: u16 = u16::MAX;
 
-/// The cached next hop of this name, while it is fresh.
+/// What a new connection starts with: the way that was last asked towards
+/// its server or its client.
+#[inline(always)]
+pub(crate) fn remembered<T: Tables>(
+    tables: &T,
+    direction: Direction,
+    dest: u32,
+    client: Be32,
+) -> Way {
+    let way = match direction {
+        Direction::Forward => tables.dest_counts(dest).map(Shared::<DestCounts>::way),
+        Direction::Reply => tables
+            .client_way(client_home(client))
+            .and_then(|entry| entry.way(client)),
+    };
+    way.unwrap_or(Way::NONE)
+}
+
+/// Remembers a way for the connections to come.
+#[inline(always)]
+pub(crate) fn remember<T: Tables>(
+    tables: &T,
+    direction: Direction,
+    dest: u32,
+    client: Be32,
+    way: Way,
+) {
+    match direction {
+        Direction::Forward => {
+            if let Some(counts) = tables.dest_counts(dest) {
+                counts.set_way(way);
+            }
+        }
+        Direction::Reply => {
+            if let Some(entry) = tables.client_way(client_home(client)) {
+                entry.set_way(client, way);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn client_home(client: Be32) -> u32 {
+    client.raw().wrapping_mul(0x9e37_79b1) >> 20
+}
+
+const _: () = assert!(CLIENT_WAYS == 1 << 12, "client_home() keeps twelve bits");
+
+/// The cached next hop of a way, while both are fresh.
 #[inline(always)]
 pub(crate) fn cached<T: Tables>(
     tables: &T,
-    name: u32,
+    way: Way,
     generation: u16,
     now: Coarse,
 ) -> Option<Next> {
-    if name == NO_HOP {
+    let name = way.hop;
+    if name == NO_HOP || now.wrapping_sub(way.asked) > WAY_FRESH {
         return None;
     }
     let hop = tables.hop(hop_index(name))?;

@@ -6,7 +6,6 @@
 
 use vsnat_abi::counters::Reason;
 use vsnat_abi::flow::{Direction, FlowKey4, FlowRef};
-use vsnat_abi::hop::NO_HOP;
 use vsnat_abi::net::Be16;
 use vsnat_abi::service::ServiceKey4;
 use vsnat_abi::settings::{Settings, deny};
@@ -18,7 +17,7 @@ use crate::icmp::{Answer, Kind};
 use crate::parse::{Head, RST, SYN, TCP};
 use crate::track::{count_connection, is_active, opening_state};
 use crate::verdict::Stop;
-use crate::{Inserted, Shared, Tables, schedule, slots};
+use crate::{Inserted, Shared, Tables, hop, schedule, slots};
 
 /// Source ports that are tried, the client's own first.
 const PORT_TRIES: u32 = 8;
@@ -102,8 +101,6 @@ pub(crate) fn open<T: Tables>(
     };
     let slot = place.slot;
     slot.set_forward(head.key);
-    slot.set_hop_forward(NO_HOP);
-    slot.set_hop_reply(NO_HOP);
     let generation = place.word.generation();
     let reference = FlowRef::new(place.index, generation, Direction::Reply);
     if let Err(reason) = claim_reply(tables, slot, service, first, head, reference) {
@@ -115,6 +112,12 @@ pub(crate) fn open<T: Tables>(
     }
 
     let dest = slot.dest();
+    for direction in [Direction::Forward, Direction::Reply] {
+        slot.set_way(
+            direction,
+            hop::remembered(tables, direction, dest, head.key.src),
+        );
+    }
     let state = opening_state(head);
     let deadline = now.wrapping_add(settings.timeout(state));
     let word = place.word.in_phase(Phase::Live).with(state, deadline);

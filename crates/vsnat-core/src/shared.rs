@@ -5,8 +5,9 @@
 //! time, and words that several write are changed atomically.
 
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
-use vsnat_abi::flow::FlowKey4;
-use vsnat_abi::hop::Hop;
+use vsnat_abi::flow::{Direction, FlowKey4};
+use vsnat_abi::hop::{ClientWay, Hop};
+use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Service, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::{Slot, SlotWord};
@@ -14,6 +15,7 @@ use vsnat_abi::table::{Shared as SharedWords, Stash};
 use vsnat_abi::time::Coarse;
 
 use crate::atomic;
+use crate::hop::Way;
 
 /// A pointer to a value in a table, valid as long as the program runs.
 #[derive(Debug)]
@@ -121,14 +123,33 @@ impl Shared<Slot> {
         read!(self, dest)
     }
 
+    /// Next hop of a direction, and when it was asked.
     #[inline(always)]
-    pub fn hop_forward(self) -> u32 {
-        read!(self, hop_forward)
+    pub fn way(self, direction: Direction) -> Way {
+        match direction {
+            Direction::Forward => Way {
+                hop: read!(self, hop_forward),
+                asked: read!(self, asked_forward),
+            },
+            Direction::Reply => Way {
+                hop: read!(self, hop_reply),
+                asked: read!(self, asked_reply),
+            },
+        }
     }
 
     #[inline(always)]
-    pub fn hop_reply(self) -> u32 {
-        read!(self, hop_reply)
+    pub fn set_way(self, direction: Direction, way: Way) {
+        match direction {
+            Direction::Forward => {
+                write!(self, hop_forward, way.hop);
+                write!(self, asked_forward, way.asked);
+            }
+            Direction::Reply => {
+                write!(self, hop_reply, way.hop);
+                write!(self, asked_reply, way.asked);
+            }
+        }
     }
 
     #[inline(always)]
@@ -144,16 +165,6 @@ impl Shared<Slot> {
     #[inline(always)]
     pub fn set_dest(self, dest: u32) {
         write!(self, dest, dest);
-    }
-
-    #[inline(always)]
-    pub fn set_hop_forward(self, hop: u32) {
-        write!(self, hop_forward, hop);
-    }
-
-    #[inline(always)]
-    pub fn set_hop_reply(self, hop: u32) {
-        write!(self, hop_reply, hop);
     }
 }
 
@@ -203,7 +214,7 @@ impl Shared<View> {
 
 impl Shared<Dest> {
     #[inline(always)]
-    pub fn address(self) -> vsnat_abi::net::Be32 {
+    pub fn address(self) -> Be32 {
         read!(self, address)
     }
 
@@ -240,6 +251,47 @@ impl Shared<DestCounts> {
     pub fn add_inactive(self, value: u32) {
         // SAFETY: `Shared::new` was promised a valid pointer.
         unsafe { atomic::add(&raw mut (*self.0).inactive, value) }
+    }
+}
+
+impl Shared<DestCounts> {
+    #[inline(always)]
+    pub fn way(self) -> Way {
+        Way {
+            hop: read!(self, hop),
+            asked: read!(self, asked),
+        }
+    }
+
+    #[inline(always)]
+    pub fn set_way(self, way: Way) {
+        write!(self, hop, way.hop);
+        write!(self, asked, way.asked);
+    }
+}
+
+impl Shared<ClientWay> {
+    /// The way to `client`, if the entry is its own.
+    #[inline(always)]
+    pub fn way(self, client: Be32) -> Option<Way> {
+        let way = read!(self, way);
+        if (way >> 32) as u32 != client.raw() {
+            return None;
+        }
+        Some(Way {
+            hop: way as u32,
+            asked: read!(self, asked) as Coarse,
+        })
+    }
+
+    #[inline(always)]
+    pub fn set_way(self, client: Be32, way: Way) {
+        write!(self, asked, u64::from(way.asked));
+        write!(
+            self,
+            way,
+            u64::from(client.raw()) << 32 | u64::from(way.hop)
+        );
     }
 }
 

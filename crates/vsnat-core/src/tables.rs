@@ -3,7 +3,7 @@
 use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::flow::{FlowKey4, FlowRef};
-use vsnat_abi::hop::Hop;
+use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Entry, Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
@@ -75,4 +75,5 @@ pub trait Tables {
     fn dest_stats(&self, index: u32) -> Option<Shared<DestStats>>;
 
     fn hop(&self, index: u32) -> Option<Shared<Hop>>;
+    fn client_way(&self, index: u32) -> Option<Shared<ClientWay>>;
 }

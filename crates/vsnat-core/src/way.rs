@@ -12,7 +12,7 @@ use vsnat_abi::settings::Settings;
 use vsnat_abi::time::{Coarse, coarse_from_ns};
 
 use crate::find::{Found, find};
-use crate::hop::{self, Next};
+use crate::hop::{self, Next, Way};
 use crate::icmp::{self, Answer, Kind};
 use crate::open::{admit, is_reuse, open, service_of};
 use crate::parse::{ETH_LEN, Head, Part, parse};
@@ -245,13 +245,8 @@ fn next_hop<P: Packet, T: Tables>(
     to: &FlowKey4,
     now: Coarse,
 ) -> Next {
-    let slot = found.slot;
-    let name = match found.direction {
-        Direction::Forward => slot.hop_forward(),
-        Direction::Reply => slot.hop_reply(),
-    };
     let generation = settings.hop_generation();
-    if let Some(next) = hop::cached(tables, name, generation, now) {
+    if let Some(next) = hop::cached(tables, found.slot.way(found.direction), generation, now) {
         return next;
     }
     let query = RouteQuery {
@@ -263,10 +258,16 @@ fn next_hop<P: Packet, T: Tables>(
         dst_port: to.dst_port,
     };
     let (next, name) = hop::ask(packet, tables, &query, generation, now);
-    match found.direction {
-        Direction::Forward => slot.set_hop_forward(name),
-        Direction::Reply => slot.set_hop_reply(name),
-    }
+    let way = Way {
+        hop: name,
+        asked: now,
+    };
+    let client = match found.direction {
+        Direction::Forward => head.key.src,
+        Direction::Reply => to.dst,
+    };
+    found.slot.set_way(found.direction, way);
+    hop::remember(tables, found.direction, found.slot.dest(), client, way);
     next
 }
 

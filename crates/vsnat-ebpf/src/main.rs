@@ -55,7 +55,10 @@ fn act(verdict: Verdict) -> i32 {
 
 #[inline(always)]
 fn neighbour(ifindex: u32, next_hop: u32) -> i32 {
-    let mut params = Neighbour { family: AF_INET, next_hop: [next_hop, 0, 0, 0] };
+    let mut params = Neighbour {
+        family: AF_INET,
+        next_hop: [next_hop, 0, 0, 0],
+    };
     // SAFETY: the layout is the kernel's; see `Neighbour`.
     unsafe {
         let pointer = (&raw mut params).cast::<bpf_redir_neigh>();

@@ -12,7 +12,7 @@ use vsnat_abi::counters::Counters;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::Filter;
 use vsnat_abi::flow::FlowKey4;
-use vsnat_abi::hop::{HOPS as HOP_ENTRIES, Hop};
+use vsnat_abi::hop::{CLIENT_WAYS as CLIENT_WAY_ENTRIES, ClientWay, HOPS as HOP_ENTRIES, Hop};
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::{MAX_DENY, Settings};
 use vsnat_abi::slot::Slot;
@@ -54,6 +54,9 @@ pub static DEST_STATS: PerCpuArray<DestStats> = PerCpuArray::with_max_entries(SI
 
 #[map]
 pub static HOPS: Array<Hop> = Array::with_max_entries(HOP_ENTRIES, BPF_F_MMAPABLE);
+#[map]
+pub static CLIENT_WAYS: Array<ClientWay> =
+    Array::with_max_entries(CLIENT_WAY_ENTRIES, BPF_F_MMAPABLE);
 #[map]
 pub static SETTINGS: Array<Settings> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]

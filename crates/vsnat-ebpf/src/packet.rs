@@ -63,7 +63,11 @@ impl TcPacket {
                 (&raw const (*self.skb).data_end).read_volatile() as usize,
             )
         };
-        if data + N > end { None } else { Some(data as *mut u8) }
+        if data + N > end {
+            None
+        } else {
+            Some(data as *mut u8)
+        }
     }
 }
 
@@ -92,7 +96,9 @@ impl Packet for TcPacket {
             Some(front) => front,
             None => {
                 // SAFETY: as above; pointers into the packet are made anew.
-                if unsafe { (*self.skb).len < N as u32 || bpf_skb_pull_data(self.skb, N as u32) != 0 } {
+                if unsafe {
+                    (*self.skb).len < N as u32 || bpf_skb_pull_data(self.skb, N as u32) != 0
+                } {
                     return None;
                 }
                 self.linear::<N>()?
@@ -110,7 +116,11 @@ impl Packet for TcPacket {
         unsafe {
             let failed =
                 bpf_skb_load_bytes(self.skb.cast(), offset, bytes.as_mut_ptr().cast(), N as u32);
-            if failed != 0 { None } else { Some(bytes.assume_init()) }
+            if failed != 0 {
+                None
+            } else {
+                Some(bytes.assume_init())
+            }
         }
     }
 
@@ -135,7 +145,11 @@ impl Packet for TcPacket {
             Checksum::Pseudo => u64::from(BPF_F_PSEUDO_HDR),
             Checksum::Data => 0,
         };
-        let none_stays_none = if protocol == UDP { u64::from(BPF_F_MARK_MANGLED_0) } else { 0 };
+        let none_stays_none = if protocol == UDP {
+            u64::from(BPF_F_MARK_MANGLED_0)
+        } else {
+            0
+        };
         // SAFETY: a helper on our own context. With a size of zero it adds the
         // difference as it is.
         let failed = unsafe {
@@ -182,7 +196,12 @@ impl Packet for TcPacket {
         };
         // SAFETY: the layout is the kernel's; see `Fib`.
         let answer = unsafe {
-            bpf_fib_lookup(self.skb.cast(), (&raw mut fib).cast(), size_of::<Fib>() as i32, 0)
+            bpf_fib_lookup(
+                self.skb.cast(),
+                (&raw mut fib).cast(),
+                size_of::<Fib>() as i32,
+                0,
+            )
         };
         let next_hop = Be32::from_raw(fib.dst[0]);
         match answer {
@@ -193,7 +212,10 @@ impl Packet for TcPacket {
                 src_mac: mac(fib.src_mac),
                 mtu: fib.length_or_mtu,
             },
-            FIB_NO_NEIGHBOUR => Route::Unresolved { ifindex: fib.ifindex, next_hop },
+            FIB_NO_NEIGHBOUR => Route::Unresolved {
+                ifindex: fib.ifindex,
+                next_hop,
+            },
             _ => Route::None,
         }
     }

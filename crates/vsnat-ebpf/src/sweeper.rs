@@ -30,7 +30,9 @@ const CLOCK_EVERY: u64 = 64;
 /// Starts the timer, or makes a running one call this program's callback.
 #[inline(always)]
 pub fn arm() -> i64 {
-    let Some(cell) = maps::SWEEP_TIMER.get_ptr_mut(0) else { return -1 };
+    let Some(cell) = maps::SWEEP_TIMER.get_ptr_mut(0) else {
+        return -1;
+    };
     let map = (&raw const maps::SWEEP_TIMER).cast_mut().cast::<c_void>();
     // SAFETY: timer and map belong together. A timer that was made already
     // answers EBUSY, which is as good.
@@ -128,7 +130,9 @@ fn report(state: &mut Sweep, tick: &Tick) {
 /// Whether the last whole pass found the table almost full.
 #[inline(always)]
 fn pressure(state: &Sweep) -> u64 {
-    let Some(info) = maps::INFO.get(0) else { return 0 };
+    let Some(info) = maps::INFO.get(0) else {
+        return 0;
+    };
     let limit = u64::from(info.connections) * PRESSURE_PERCENT / 100;
     if state.live_last_pass > limit { 1 } else { 0 }
 }
@@ -142,9 +146,21 @@ unsafe extern "C" fn look(_round: u32, context: *mut c_void) -> i64 {
         return 1;
     }
     let mut tables = KernelTables;
-    let Some(settings) = tables.settings() else { return 1 };
-    let pressure = if tick.short != 0 { Pressure::Short } else { Pressure::Relaxed };
-    let seen = visit(&mut tables, settings, tick.cursor as u32, tick.now as u32, pressure);
+    let Some(settings) = tables.settings() else {
+        return 1;
+    };
+    let pressure = if tick.short != 0 {
+        Pressure::Short
+    } else {
+        Pressure::Relaxed
+    };
+    let seen = visit(
+        &mut tables,
+        settings,
+        tick.cursor as u32,
+        tick.now as u32,
+        pressure,
+    );
     tick.looked += 1;
     tick.cursor += 1;
     match seen {
@@ -168,5 +184,9 @@ unsafe extern "C" fn look(_round: u32, context: *mut c_void) -> i64 {
     }
     // SAFETY: a helper without arguments.
     let now_ns = unsafe { bpf_ktime_get_ns() };
-    if now_ns - tick.started_ns > TICK_NS_MAX { 1 } else { 0 }
+    if now_ns - tick.started_ns > TICK_NS_MAX {
+        1
+    } else {
+        0
+    }
 }

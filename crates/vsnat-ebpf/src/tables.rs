@@ -8,7 +8,7 @@ use vsnat_abi::counters::{COUNTERS, Reason};
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::filter_place;
 use vsnat_abi::flow::{FlowKey4, FlowRef};
-use vsnat_abi::hop::Hop;
+use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Entry, Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
@@ -65,17 +65,27 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn filter(&self, filter: u32, address: Be32) -> bool {
-        let Some(filter) = maps::FILTERS.get_ptr(filter) else { return false };
+        let Some(filter) = maps::FILTERS.get_ptr(filter) else {
+            return false;
+        };
         let (word, bit) = filter_place(address);
         // SAFETY: the place is below the length by construction (16 bits of
         // hash, six of them in the bit).
-        let word = unsafe { (&raw const (*filter).words).cast::<u64>().add(word).read_volatile() };
+        let word = unsafe {
+            (&raw const (*filter).words)
+                .cast::<u64>()
+                .add(word)
+                .read_volatile()
+        };
         word >> bit & 1 != 0
     }
 
     #[inline(always)]
     fn denied(&self, source: Be32) -> u32 {
-        maps::DENY.get(maps::deny_key(source.raw())).copied().unwrap_or(0)
+        maps::DENY
+            .get(maps::deny_key(source.raw()))
+            .copied()
+            .unwrap_or(0)
     }
 
     #[inline(always)]
@@ -157,7 +167,10 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn scan<V: Visitor<Self>>(&mut self, first: u32, count: u32, visitor: V) -> V {
-        let mut scan = Scan { first: u64::from(first), visitor };
+        let mut scan = Scan {
+            first: u64::from(first),
+            visitor,
+        };
         // SAFETY: the callback is given the scan, which outlives the loop.
         unsafe {
             bpf_loop(count, visit::<V> as *mut c_void, (&raw mut scan).cast(), 0);
@@ -184,11 +197,18 @@ impl Tables for KernelTables {
     fn hop(&self, index: u32) -> Option<Shared<Hop>> {
         element!(maps::HOPS, index)
     }
+
+    #[inline(always)]
+    fn client_way(&self, index: u32) -> Option<Shared<ClientWay>> {
+        element!(maps::CLIENT_WAYS, index)
+    }
 }
 
 #[inline(always)]
 fn add_one(index: u32) {
-    let Some(counters) = maps::COUNTERS.get_ptr_mut(0) else { return };
+    let Some(counters) = maps::COUNTERS.get_ptr_mut(0) else {
+        return;
+    };
     // SAFETY: this CPU's element, which no other CPU writes; the index is
     // below the length.
     unsafe {

@@ -229,6 +229,8 @@ impl Cluster {
             }
             // Some systems switch forwarding on in every new namespace.
             namespace.set_sysctl(FORWARDING, "0")?;
+            let filter = "net/bridge/bridge-nf-call-iptables";
+            set_if_present(&namespace, filter, "0")?;
             namespace.ip_batch("link set lo up\n")?;
         }
         Ok(())
@@ -390,10 +392,17 @@ fn server_links(plan: &Plan, address: Ipv4Addr) -> String {
     )
 }
 
+/// A kernel without IPv6 has nothing to switch off.
 fn disable_ipv6(namespace: &Namespace, scope: &str) -> Result<(), LabError> {
     let key = format!("net/ipv6/conf/{scope}/disable_ipv6");
-    match namespace.set_sysctl(&key, "1") {
-        // A kernel without IPv6 has nothing to switch off.
+    set_if_present(namespace, &key, "1")
+}
+
+/// Sets a switch that only some kernels have. The bridge's is one: it stands
+/// for the cable and the switch between director and servers, which do not run
+/// the director's netfilter over every frame.
+fn set_if_present(namespace: &Namespace, key: &str, value: &str) -> Result<(), LabError> {
+    match namespace.set_sysctl(key, value) {
         Err(LabError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
         outcome => outcome,
     }

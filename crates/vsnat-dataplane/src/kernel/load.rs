@@ -27,7 +27,7 @@ const SHORTEST_FRAME: [u8; 14] = [0; 14];
 const TEST_HEADROOM: usize = 128;
 
 /// Maps that are pinned, all of them.
-const PINNED: [&str; 21] = [
+const PINNED: [&str; 22] = [
     map::FLOWS4,
     map::SLOTS,
     map::FREE,
@@ -42,6 +42,7 @@ const PINNED: [&str; 21] = [
     map::DEST_COUNTS,
     map::DEST_STATS,
     map::HOPS,
+    map::CLIENT_WAYS,
     map::SETTINGS,
     map::FILTERS,
     map::DENY,

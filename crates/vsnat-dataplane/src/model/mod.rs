@@ -14,7 +14,7 @@ use vsnat_abi::counters::COUNTERS;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::{FILTER_WORDS, Filter};
 use vsnat_abi::flow::FlowKey4;
-use vsnat_abi::hop::{HOPS, Hop};
+use vsnat_abi::hop::{CLIENT_WAYS, ClientWay, HOPS, Hop};
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::{Phase, Slot, SlotWord};
@@ -34,6 +34,7 @@ pub use packet::{Kind, ModelPacket, Routes};
 pub struct Model {
     memory: Memory,
     hops: Region<Hop>,
+    client_ways: Region<ClientWay>,
     stash: Region<Stash>,
     stats: Region<DestStats>,
     /// Keeps the regions alive.
@@ -69,6 +70,7 @@ impl Model {
         Model {
             memory,
             hops: block(&mut blocks, HOPS, Hop::default),
+            client_ways: block(&mut blocks, CLIENT_WAYS, ClientWay::default),
             stash: block(&mut blocks, 1, empty_stash),
             stats: block(&mut blocks, limits.servers, DestStats::default),
             _blocks: blocks,
@@ -206,7 +208,9 @@ fn empty_slot() -> Slot {
         dest: 0,
         hop_forward: 0,
         hop_reply: 0,
-        zero: [0; 3],
+        asked_forward: 0,
+        asked_reply: 0,
+        zero: 0,
     }
 }
 

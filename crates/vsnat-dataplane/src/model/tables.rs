@@ -6,7 +6,7 @@ use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::filter_place;
 use vsnat_abi::flow::{FlowKey4, FlowRef};
-use vsnat_abi::hop::Hop;
+use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Entry, Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
@@ -136,5 +136,9 @@ impl Tables for Model {
 
     fn hop(&self, index: u32) -> Option<Shared<Hop>> {
         self.hops.shared(index)
+    }
+
+    fn client_way(&self, index: u32) -> Option<Shared<ClientWay>> {
+        self.client_ways.shared(index)
     }
 }

@@ -19,8 +19,9 @@ use crate::plane::{Known, Plane};
 
 /// IPVS keeps a deleted server without connections for two minutes.
 pub(super) const TRASH_COARSE: u64 = coarse_span_from_ms(120_000) as u64;
-/// When indices run short: no packet is under way for so long.
-const TRASH_SHORT_COARSE: u64 = coarse_span_from_ms(2_000) as u64;
+/// When indices run short: by then nothing remembers the way to the old one
+/// (see WAY_FRESH).
+const TRASH_SHORT_COARSE: u64 = coarse_span_from_ms(8_000) as u64;
 
 impl<B: Backend> Plane<B> {
     pub(super) fn add_server(
