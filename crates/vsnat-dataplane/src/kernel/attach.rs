@@ -17,7 +17,7 @@ use vsnat_api::Side;
 use crate::AttachError;
 use crate::kernel::error::{chain, program_reason};
 use crate::kernel::load::{INNER, OUTER, classifier, program_of};
-use crate::kernel::pins::{Pins, entries, unpin};
+use crate::kernel::pins::{Pins, entries, interface_file, interface_of, unpin};
 
 /// How a program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,6 @@ impl fmt::Display for AttachedBy {
 const PRIORITY: u16 = 49_152;
 const HANDLE: TcHandle = TcHandle::new(0, 1);
 
-/// Suffix of the folder that remembers a qdisc which we added.
-const QDISC_MADE: &str = ".qdisc";
-
 pub(super) fn attach(
     ebpf: &mut Ebpf,
     pins: &Pins,
@@ -56,10 +53,14 @@ pub(super) fn attach(
         reason,
     };
     let program = classifier(ebpf, name).map_err(|error| refused(error.to_string()))?;
-    if pins.clsact().join(interface).exists() {
+    if pins.clsact().join(interface_file(interface)).exists() {
         return replace_filter(program, interface).map_err(refused);
     }
-    match by_tcx(program, &pins.links().join(interface), interface) {
+    match by_tcx(
+        program,
+        &pins.links().join(interface_file(interface)),
+        interface,
+    ) {
         Ok(()) => Ok(AttachedBy::Tcx),
         Err(tcx) => by_clsact(program, pins, interface)
             .map_err(|clsact| refused(format!("{tcx}; by a clsact filter: {clsact}"))),
@@ -71,16 +72,16 @@ pub(super) fn detach(pins: &Pins, interface: &str) -> Result<(), AttachError> {
         let path = path.to_owned();
         move |source| AttachError::Detach { path, source }
     };
-    let link = pins.links().join(interface);
+    let link = pins.links().join(interface_file(interface));
     if link.exists() {
         fs::remove_file(&link).map_err(failed(&link))?;
     }
-    let filter = pins.clsact().join(interface);
+    let filter = pins.clsact().join(interface_file(interface));
     if filter.exists() {
         remove_filter(interface).map_err(failed(&filter))?;
         fs::remove_dir(&filter).map_err(failed(&filter))?;
     }
-    let qdisc = pins.clsact().join(format!("{interface}{QDISC_MADE}"));
+    let qdisc = pins.qdiscs().join(interface_file(interface));
     if qdisc.exists() {
         remove_qdisc(interface).map_err(failed(&qdisc))?;
         fs::remove_dir(&qdisc).map_err(failed(&qdisc))?;
@@ -89,11 +90,12 @@ pub(super) fn detach(pins: &Pins, interface: &str) -> Result<(), AttachError> {
 }
 
 pub(super) fn detach_all(pins: &Pins) -> Result<(), AttachError> {
-    for folder in [pins.links(), pins.clsact()] {
-        for path in entries(&folder) {
-            let name = path.file_name().and_then(|name| name.to_str());
-            let Some(name) = name else { continue };
-            detach(pins, name.trim_end_matches(QDISC_MADE))?;
+    for folder in [pins.links(), pins.clsact(), pins.qdiscs()] {
+        for interface in entries(&folder)
+            .iter()
+            .filter_map(|path| interface_of(path))
+        {
+            detach(pins, &interface)?;
         }
     }
     Ok(())
@@ -143,9 +145,9 @@ fn by_clsact(
     });
     let attached = program.attach_with_options(interface, TcAttachType::Ingress, options);
     keep(program, attached)?;
-    let mut marks = vec![pins.clsact().join(interface)];
+    let mut marks = vec![pins.clsact().join(interface_file(interface))];
     if made == Qdisc::Added {
-        marks.push(pins.clsact().join(format!("{interface}{QDISC_MADE}")));
+        marks.push(pins.qdiscs().join(interface_file(interface)));
     }
     for mark in marks {
         fs::create_dir(&mark).map_err(|error| error.to_string())?;

@@ -1,8 +1,8 @@
 //! Where a data plane lies in the BPF file system.
 //!
-//! `/sys/fs/bpf/vsnat/NAME/` holds the maps; `links/INTERFACE` the TCX links;
-//! `clsact/INTERFACE` is a folder that remembers a filter on a kernel without
-//! TCX.
+//! `/sys/fs/bpf/vsnat/NAME/` holds the maps; `links/INTERFACE` the TCX links.
+//! On a kernel without TCX the folder `clsact/INTERFACE` remembers a filter, and
+//! `qdiscs/INTERFACE` that its qdisc is ours too.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -47,6 +47,14 @@ impl Pins {
         self.root.join("clsact")
     }
 
+    pub fn qdiscs(&self) -> PathBuf {
+        self.root.join("qdiscs")
+    }
+
+    fn folders(&self) -> [PathBuf; 3] {
+        [self.links(), self.clsact(), self.qdiscs()]
+    }
+
     /// Makes the folders, and mounts the file system where it is not.
     pub fn prepare(&self) -> Result<(), OpenError> {
         let failed = |source| OpenError::BpfFs {
@@ -54,7 +62,7 @@ impl Pins {
             source,
         };
         mount_bpf_fs().map_err(failed)?;
-        for folder in [self.links(), self.clsact()] {
+        for folder in self.folders() {
             fs::create_dir_all(&folder).map_err(failed)?;
         }
         Ok(())
@@ -64,7 +72,7 @@ impl Pins {
     /// its tables.
     pub fn remove(&self) -> Result<(), RemoveError> {
         unpin(&self.map(map::SWEEP_TIMER))?;
-        for folder in [self.links(), self.clsact(), self.root.clone()] {
+        for folder in self.folders().into_iter().chain([self.root.clone()]) {
             for path in entries(&folder) {
                 unpin(&path)?;
             }
@@ -72,6 +80,17 @@ impl Pins {
         }
         Ok(())
     }
+}
+
+/// The file name for an interface. The BPF file system keeps names with a dot
+/// (`eth0.100`) for itself; a colon is in no interface's name.
+pub(super) fn interface_file(interface: &str) -> String {
+    interface.replace('.', ":")
+}
+
+/// The interface of such a file.
+pub(super) fn interface_of(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_str()?.replace(':', "."))
 }
 
 /// The entries of a folder, if it is there.
@@ -108,7 +127,7 @@ fn mount_bpf_fs() -> io::Result<()> {
     if failed != 0 {
         return Err(io::Error::last_os_error());
     }
-    if found.f_type as i64 == BPF_FS_MAGIC {
+    if found.f_type == BPF_FS_MAGIC {
         return Ok(());
     }
     // SAFETY: constant, terminated strings.

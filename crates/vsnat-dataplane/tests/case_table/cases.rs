@@ -48,7 +48,7 @@ pub fn other_protocols_and_broken_packets(world: &mut dyn World) {
 pub fn for_another_host(world: &mut dyn World) {
     let vip = world.vip();
     web(world);
-    let frame = Frame::outer((world.client(), 5000), (vip, 80)).to_mac([2, 9, 9, 9, 9, 9]);
+    let frame = Frame::outer((world.client(), 5000), (vip, 80)).for_mac([2, 9, 9, 9, 9, 9]);
     passed(world, Side::Outer, frame.tcp(Flags::Syn), "not_ours");
 }
 

@@ -58,7 +58,7 @@ impl Frame {
         self
     }
 
-    pub fn to_mac(mut self, mac: [u8; 6]) -> Self {
+    pub fn for_mac(mut self, mac: [u8; 6]) -> Self {
         self.dst_mac = mac;
         self
     }

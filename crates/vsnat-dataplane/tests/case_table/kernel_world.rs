@@ -7,7 +7,7 @@ use std::process::Command as Process;
 
 use nix::sched::{CloneFlags, setns, unshare};
 use vsnat_api::{Command, CommandError, ConnectionView, ServiceView, Side};
-use vsnat_dataplane::{DataPlane, Frame, Limits, OpenOptions};
+use vsnat_dataplane::{DataPlane, Frame, Limits, OpenOptions, Origin};
 
 use super::{Arriving, Fate, INNER_MTU, World};
 
@@ -16,7 +16,7 @@ const TC_ACT_SHOT: i32 = 2;
 const TC_ACT_REDIRECT: i32 = 7;
 
 pub struct KernelWorld {
-    pub plane: DataPlane,
+    pub plane: Open,
     name: String,
     namespace: File,
     outer: u32,
@@ -44,7 +44,7 @@ impl KernelWorld {
         let (mut plane, _) = DataPlane::open(&options).unwrap_or_else(|error| panic!("{error}"));
         plane.set_own_networks(&[]).unwrap();
         KernelWorld {
-            plane,
+            plane: Open(Some(plane)),
             name,
             namespace,
             outer: index("outer0"),
@@ -65,6 +65,42 @@ impl KernelWorld {
     }
 }
 
+/// The open data plane, or the gap that its closing leaves.
+pub struct Open(Option<DataPlane>);
+
+impl std::ops::Deref for Open {
+    type Target = DataPlane;
+
+    fn deref(&self) -> &DataPlane {
+        self.0.as_ref().expect("the data plane is closed")
+    }
+}
+
+impl std::ops::DerefMut for Open {
+    fn deref_mut(&mut self) -> &mut DataPlane {
+        self.0.as_mut().expect("the data plane is closed")
+    }
+}
+
+impl KernelWorld {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Lets go of everything, as a director that dies does: no descriptor of a
+    /// map, a program or a link is left.
+    pub fn close(&mut self) {
+        self.plane.0 = None;
+    }
+
+    pub fn reopen(&mut self, options: &OpenOptions) -> Origin {
+        let opened = DataPlane::open(options);
+        let (plane, origin) = opened.unwrap_or_else(|error| panic!("{error}"));
+        self.plane.0 = Some(plane);
+        origin
+    }
+}
+
 impl Drop for KernelWorld {
     fn drop(&mut self) {
         DataPlane::remove(&self.name).unwrap();
@@ -72,6 +108,13 @@ impl Drop for KernelWorld {
 }
 
 fn links() {
+    // Router solicitations would be packets that nobody sent.
+    for scope in ["all", "default"] {
+        let key = format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6");
+        if std::fs::exists(&key).unwrap() {
+            std::fs::write(key, "1").unwrap();
+        }
+    }
     let text = format!(
         "link set lo up
          link add outer0 address 02:00:00:00:01:01 type veth peer name outer1

@@ -4,12 +4,18 @@
 //! loaded programs. Checksums are judged by etherparse, not by our own code.
 
 #![allow(dead_code, reason = "each test program uses its own part of the table")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what is wrong by failing"
+)]
 
 pub mod cases;
 pub mod frame;
 pub mod kernel_world;
 pub mod model_world;
 pub mod refusals;
+pub mod wire;
 
 use std::net::SocketAddrV4;
 
