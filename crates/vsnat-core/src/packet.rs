@@ -49,7 +49,8 @@ pub trait Packet {
     /// Index of the interface by which it came.
     fn ingress(&self) -> u32;
 
-    /// Whether its frame was addressed to this machine alone.
+    /// Whether its frame was addressed to this machine alone, and to this very
+    /// interface: a frame with a VLAN tag belongs to another one above it.
     fn is_for_host(&self) -> bool;
 
     /// Payload bytes of each segment it stands for, 0 if it is one packet.

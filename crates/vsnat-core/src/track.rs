@@ -136,6 +136,9 @@ pub(crate) fn track<T: Tables>(
     head: &Head,
     now: Coarse,
 ) {
+    // Read before the word is changed: after that another CPU may already give
+    // the slot to another server, while a change proves that it was ours.
+    let dest = slot.dest();
     for _ in 0..ATTEMPTS {
         let next = match head.key.protocol {
             TCP => tcp_next(word.state(), direction, Event::of(head.flags)),
@@ -147,7 +150,7 @@ pub(crate) fn track<T: Tables>(
             return;
         }
         match slot.change_word(word, word.with(next, deadline)) {
-            Ok(()) => return recount(tables, slot, word.state(), next),
+            Ok(()) => return recount(tables, dest, word.state(), next),
             Err(seen) if !seen.same_tenancy(word) => return,
             Err(seen) => word = seen,
         }
@@ -156,11 +159,11 @@ pub(crate) fn track<T: Tables>(
 
 /// Whoever changed the word counts the change, so each is counted once.
 #[inline(always)]
-fn recount<T: Tables>(tables: &mut T, slot: Shared<Slot>, from: u32, to: u32) {
+fn recount<T: Tables>(tables: &mut T, dest: u32, from: u32, to: u32) {
     if is_active(from) == is_active(to) {
         return;
     }
-    let Some(counts) = tables.dest_counts(slot.dest()) else {
+    let Some(counts) = tables.dest_counts(dest) else {
         return;
     };
     if is_active(to) {

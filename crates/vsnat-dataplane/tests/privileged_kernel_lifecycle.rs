@@ -127,6 +127,25 @@ fn it_forwards_and_expires_without_its_loader_and_is_adopted() {
 }
 
 #[test]
+fn a_frame_of_a_vlan_is_not_ours() {
+    const TAG: [u8; 4] = [0x81, 0x00, 0x00, 0x64];
+    let mut world = KernelWorld::new("vlan", LIMITS);
+    web(&mut world);
+    attach(&mut world);
+    let mut syn = Packet::outer((world.client(), 5_000), (world.vip(), 80)).tcp(Flags::Syn);
+    syn.splice(12..12, TAG);
+    let not_ours = world.count("not_ours");
+    Wire::open("outer1").send(&syn);
+    let started = Instant::now();
+    while world.count("not_ours") == not_ours {
+        assert!(started.elapsed() < PATIENCE, "the frame was never seen");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(world.connections(), []);
+    syn_reaches_the_server(&world, 5_001);
+}
+
+#[test]
 fn an_interface_with_a_dot_in_its_name_can_be_attached() {
     let mut world = KernelWorld::new("dot", LIMITS);
     for line in [

@@ -81,7 +81,7 @@ impl Packet for TcPacket {
     #[inline(always)]
     fn is_for_host(&self) -> bool {
         // SAFETY: as above.
-        unsafe { (*self.skb).pkt_type == PACKET_HOST }
+        unsafe { (*self.skb).pkt_type == PACKET_HOST && (*self.skb).vlan_present == 0 }
     }
 
     #[inline(always)]

@@ -9,9 +9,9 @@ use aya_ebpf::helpers::{
     bpf_ktime_get_ns, bpf_loop, bpf_timer_init, bpf_timer_set_callback, bpf_timer_start,
 };
 use core::ffi::c_void;
-use vsnat_abi::sweep::{
-    PRESSURE_PERCENT, Sweep, TICK_INTERVAL_NS, TICK_NS_MAX, TICK_SLOTS, TICK_UNLINKS,
-};
+#[cfg(not(feature = "other-tick"))]
+use vsnat_abi::sweep::TICK_INTERVAL_NS;
+use vsnat_abi::sweep::{PRESSURE_PERCENT, Sweep, TICK_NS_MAX, TICK_SLOTS, TICK_UNLINKS};
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_core::Tables;
 use vsnat_core::sweep::{Pressure, Visit, visit};
@@ -23,6 +23,8 @@ use crate::tables::KernelTables;
 #[unsafe(no_mangle)]
 pub static PROGRAM_VERSION: Global<u64> = Global::new(0);
 
+#[cfg(feature = "other-tick")]
+const TICK_INTERVAL_NS: u64 = 2 * vsnat_abi::sweep::TICK_INTERVAL_NS;
 const CLOCK_MONOTONIC: u64 = 1;
 /// Slots between two looks at the clock.
 const CLOCK_EVERY: u64 = 64;

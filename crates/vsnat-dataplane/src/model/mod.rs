@@ -114,6 +114,14 @@ impl Model {
         }
     }
 
+    /// Active and inactive connections of all servers, deleted ones included.
+    pub fn counted_connections(&self) -> u32 {
+        let counts = self.memory.dest_counts.iter();
+        counts
+            .map(|(_, counts)| counts.active + counts.inactive)
+            .sum()
+    }
+
     /// Entries of the flow table.
     pub fn flow_entries(&self) -> usize {
         self.flows.len()

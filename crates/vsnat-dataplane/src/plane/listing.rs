@@ -1,10 +1,12 @@
 //! What the tables hold, in an administrator's words.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::{Dest, dest_state};
 use vsnat_abi::net::{Be16, Be32};
+use vsnat_abi::service::ServiceKey4;
 use vsnat_abi::slot::{Phase, Slot};
 use vsnat_abi::time::{coarse_from_ns, ms_from_coarse};
 use vsnat_api::{
@@ -27,13 +29,15 @@ impl<B: Backend> Plane<B> {
         let order = |known: &Known| memory.services.read(known.index).map_or(0, |s| s.order);
         let mut all: Vec<_> = self.services.iter().collect();
         all.sort_by_key(|(_, known)| order(known));
+        let deleted = self.totals_of_deleted();
         all.into_iter()
             .map(|(key, known)| {
                 let spec = ServiceSpec {
                     key: *key,
                     scheduler: known.scheduler,
                 };
-                self.service_view(spec, known)
+                let deleted = deleted.get(&key_to_kernel(*key)).copied();
+                self.service_view(spec, known, deleted.unwrap_or_default())
             })
             .collect()
     }
@@ -85,31 +89,33 @@ impl<B: Backend> Plane<B> {
             .min(memory.slots.len())
     }
 
-    fn service_view(&self, spec: ServiceSpec, known: &Known) -> ServiceView {
+    /// What deleted servers counted that are still remembered, by service.
+    fn totals_of_deleted(&self) -> BTreeMap<ServiceKey4, Totals> {
+        let mut deleted = BTreeMap::new();
+        for (index, dest) in self.backend.memory().dests.iter() {
+            if dest.state == dest_state::DELETED {
+                let totals = counted(&self.backend.dest_totals(index), &dest.baseline);
+                add(deleted.entry(dest.service).or_default(), totals);
+            }
+        }
+        deleted
+    }
+
+    fn service_view(&self, spec: ServiceSpec, known: &Known, deleted: Totals) -> ServiceView {
         let memory = self.backend.memory();
         let service = memory.services.read(known.index).unwrap_or_default();
         let mut total = service.residue;
-        let mut add = |totals: Totals| {
-            for (sum, value) in total.iter_mut().zip(totals) {
-                *sum += value;
-            }
-        };
+        add(&mut total, deleted);
         let servers = known
             .dests
             .iter()
             .filter_map(|index| {
                 let dest = memory.dests.read(*index)?;
                 let totals = counted(&self.backend.dest_totals(*index), &dest.baseline);
-                add(totals);
+                add(&mut total, totals);
                 Some(self.server_view(*index, &dest, totals))
             })
             .collect();
-        let key = key_to_kernel(spec.key);
-        for (index, dest) in memory.dests.iter() {
-            if dest.state == dest_state::DELETED && dest.service == key {
-                add(counted(&self.backend.dest_totals(index), &dest.baseline));
-            }
-        }
         ServiceView {
             spec,
             counters: counters(total),
@@ -155,6 +161,12 @@ fn connection(slot: Shared<Slot>, now: u32) -> Option<ConnectionView> {
         state: state_of(word.state()),
         expires_ms: ms_from_coarse(left),
     })
+}
+
+fn add(sum: &mut Totals, totals: Totals) {
+    for (sum, value) in sum.iter_mut().zip(totals) {
+        *sum += value;
+    }
 }
 
 pub(super) fn address(ip: Be32, port: Be16) -> SocketAddrV4 {

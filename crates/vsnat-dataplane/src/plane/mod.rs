@@ -66,6 +66,11 @@ impl<B: Backend> Plane<B> {
         &mut self.backend
     }
 
+    /// Lets go of the tables, as they are.
+    pub fn into_backend(self) -> B {
+        self.backend
+    }
+
     /// Carries out one command wholly, or refuses it and changes nothing.
     pub fn apply(&mut self, command: &Command) -> Result<(), CommandError> {
         match command {

@@ -1,0 +1,170 @@
+//! Random lives of a director in memory: commands and packets in any order.
+//!
+//! After every step the books must balance; a plane that is adopted must say
+//! what the one before it said; and when all is over nothing may be left.
+
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
+mod case_table;
+
+use case_table::frame::{Flags, Frame};
+use case_table::model_world::ModelWorld;
+use case_table::{SERVER_A, SERVER_B, World, endpoint};
+use proptest::prelude::*;
+use vsnat_api::{Command, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec, Side, Weight};
+use vsnat_core::sweep::Pressure;
+use vsnat_dataplane::{Limits, Plane};
+
+const SERVERS: [[u8; 4]; 2] = [SERVER_A, SERVER_B];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Command(Command),
+    /// A client's segment to one of the two services.
+    Client {
+        service: usize,
+        port: u16,
+        flags: Flags,
+    },
+    /// A server's segment to one of the clients.
+    Server {
+        server: usize,
+        port: u16,
+        flags: Flags,
+    },
+    Wait {
+        ms: u64,
+    },
+    Adopt,
+}
+
+fn key(service: usize) -> ServiceKey {
+    ServiceKey {
+        protocol: Protocol::Tcp,
+        address: endpoint([198, 51, 100, 7], 80 + service as u16),
+    }
+}
+
+fn commands() -> impl Strategy<Value = Command> {
+    let service = 0usize..2;
+    let scheduler = prop::sample::select(Scheduler::ALL.to_vec());
+    let server = (0usize..2, 0u32..4).prop_map(|(server, weight)| ServerSpec {
+        address: endpoint(SERVERS[server], 80),
+        weight: Weight::new(weight).unwrap(),
+    });
+    (service, scheduler, server, 0..12).prop_map(|(service, scheduler, server, kind)| {
+        let spec = ServiceSpec {
+            key: key(service),
+            scheduler,
+        };
+        let service = key(service);
+        match kind {
+            0..=1 => Command::AddService(spec),
+            2 => Command::EditService(spec),
+            3 => Command::DeleteService(service),
+            4 => Command::Clear,
+            5..=7 => Command::AddServer { service, server },
+            8 => Command::EditServer { service, server },
+            9 => Command::DeleteServer {
+                service,
+                address: server.address,
+            },
+            10 => Command::Zero(Some(service)),
+            _ => Command::Zero(None),
+        }
+    })
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let flags = prop::sample::select(vec![
+        Flags::Syn,
+        Flags::Syn,
+        Flags::SynAck,
+        Flags::Ack,
+        Flags::FinAck,
+        Flags::Rst,
+    ]);
+    // Few ports, so that clients meet their old connections and each other.
+    let port = 5_000u16..5_006;
+    let step = prop_oneof![
+        2 => commands().prop_map(Step::Command),
+        4 => (0usize..2, port.clone(), flags.clone())
+            .prop_map(|(service, port, flags)| Step::Client { service, port, flags }),
+        3 => (0usize..2, port, flags)
+            .prop_map(|(server, port, flags)| Step::Server { server, port, flags }),
+        1 => (0u64..200_000).prop_map(|ms| Step::Wait { ms }),
+        1 => Just(Step::Adopt),
+    ];
+    prop::collection::vec(step, 1..80)
+}
+
+fn carry_out(mut world: ModelWorld, step: &Step) -> ModelWorld {
+    let client = |port| ([203, 0, 113, 5], port);
+    match step {
+        Step::Command(command) => {
+            // A refusal is as good as a success: the books must balance.
+            let _ = world.plane.apply(command);
+        }
+        Step::Client {
+            service,
+            port,
+            flags,
+        } => {
+            let to = ([198, 51, 100, 7], 80 + *service as u16);
+            world.run(
+                Side::Outer,
+                &Frame::outer(client(*port), to).tcp(*flags).into(),
+            );
+        }
+        Step::Server {
+            server,
+            port,
+            flags,
+        } => {
+            let from = (SERVERS[*server], 80);
+            world.run(
+                Side::Inner,
+                &Frame::inner(from, client(*port)).tcp(*flags).into(),
+            );
+        }
+        Step::Wait { ms } => {
+            world.plane.backend_mut().advance_ms(*ms);
+            world.plane.backend_mut().sweep(Pressure::Relaxed);
+            world.plane.tend();
+        }
+        Step::Adopt => {
+            let before = world.plane.services();
+            world.plane = Plane::new(world.plane.into_backend());
+            assert_eq!(world.plane.services(), before);
+        }
+    }
+    world
+}
+
+/// Every live connection is counted once, at one server, and has two keys.
+fn assert_balanced(world: &ModelWorld) {
+    let live = world.plane.table().live;
+    let counted: u32 = world.plane.backend().counted_connections();
+    assert_eq!(counted, live);
+    assert_eq!(world.plane.backend().flow_entries() as u32, 2 * live);
+    assert_eq!(world.connections().len() as u32, live);
+}
+
+proptest! {
+    #[test]
+    fn the_books_balance_through_any_life(steps in steps()) {
+        let limits = Limits { connections: 16, services: 4, servers: 8 };
+        let mut world = ModelWorld::with_limits(&limits);
+        for step in &steps {
+            world = carry_out(world, step);
+            assert_balanced(&world);
+        }
+        for _ in 0..3 {
+            world.plane.backend_mut().advance_ms(1_000_000);
+            world.plane.backend_mut().sweep(Pressure::Relaxed);
+        }
+        assert_balanced(&world);
+        let table = world.plane.table();
+        prop_assert_eq!((table.live, table.dying, table.free), (0, 0, limits.connections));
+    }
+}
