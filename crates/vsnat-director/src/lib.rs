@@ -45,3 +45,4 @@ pub use record::RecordError;
 pub use restore::RestoreError;
 pub use run::{Ending, RunError, RunOptions, run};
 pub use start::StartError;
+pub use vsnat_dataplane::{ProgramInfo, program_infos};

@@ -47,6 +47,9 @@ pub enum Command {
     Deny(DenyArgs),
     /// Build a cluster on this machine to try things in, or to measure.
     Lab(LabArgs),
+    /// Tell how much work each eBPF program is for the kernel's verifier.
+    #[command(hide = true)]
+    BpfInfo(BpfInfoArgs),
     /// Speak ipvsadm's language; so does a link to vsnat named ipvsadm.
     #[command(disable_help_flag = true)]
     Ipvsadm {
@@ -91,6 +94,16 @@ pub struct StatusArgs {
     /// Print JSON, with the reasons that never occurred too.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BpfInfoArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Measure this eBPF object instead of the embedded one.
+    #[arg(long, value_name = "FILE")]
+    pub bpf_object: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 //!
 //! Called by the name `ipvsadm` (a link to it), it is ipvsadm.
 
+mod bpf_info;
 mod check;
 mod cli;
 mod deny;
@@ -48,6 +49,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Status(options) => status::main(&options),
         Command::Deny(options) => deny::main(options),
         Command::Lab(args) => lab::main(args),
+        Command::BpfInfo(args) => bpf_info::main(args),
         Command::Ipvsadm { words } => Ok(ipvsadm::main(&words)),
     }
 }
