@@ -18,6 +18,18 @@ const PROFILE: &str = "ebpf";
 /// Separates the flags in `CARGO_ENCODED_RUSTFLAGS`, which wins over every configured flag.
 const FLAG_SEPARATOR: &str = "\u{1f}";
 
+/// The feature of the crate that makes another program of the same layout.
+const OTHER_FEATURE: &str = "other-tick";
+
+/// Which object is made of the crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Object {
+    /// The one that user space embeds.
+    Product,
+    /// The one that a test replaces it by.
+    Other,
+}
+
 /// Compiler and linker that fit each other.
 pub struct Toolchain {
     compiler: Compiler,
@@ -38,7 +50,21 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     let toolchain = Toolchain::ensure(workspace)?;
     println!("xtask: eBPF compiler {}", toolchain.compiler.describe());
     println!("xtask: eBPF linker   {}", toolchain.linker.describe());
+    build_object(workspace, &toolchain, Object::Product)
+}
 
+/// Builds both the programs and those that a test replaces them by.
+pub fn build_both(workspace: &Workspace) -> Result<()> {
+    build(workspace)?;
+    let toolchain = Toolchain::ensure(workspace)?;
+    build_object(workspace, &toolchain, Object::Other).map(drop)
+}
+
+fn build_object(workspace: &Workspace, toolchain: &Toolchain, object: Object) -> Result<PathBuf> {
+    let (features, path) = match object {
+        Object::Product => ("", workspace.object()),
+        Object::Other => (OTHER_FEATURE, workspace.other_object()),
+    };
     let mut cargo = toolchain.compiler.cargo();
     cargo
         .current_dir(workspace.root())
@@ -51,6 +77,8 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf> {
             PROFILE,
             "--target",
             TARGET,
+            "--features",
+            features,
         ])
         .args(toolchain.compiler.build_arguments())
         .arg("--target-dir")
@@ -66,14 +94,13 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf> {
         .into_iter()
         .find(|artifact| artifact.role == Role::Program && artifact.package_dir.ends_with(CRATE))
         .with_context(|| format!("crate {CRATE} has no [[bin]], so there is no eBPF object"))?;
-    let object = workspace.object();
-    place(&built.executable, &object)?;
+    place(&built.executable, &path)?;
     println!(
         "xtask: eBPF object   {} ({} bytes)",
-        object.display(),
-        fs::metadata(&object)?.len()
+        path.display(),
+        fs::metadata(&path)?.len()
     );
-    Ok(object)
+    Ok(path)
 }
 
 /// The bpf_target_arch is the machine the programs will run on: kernel structures differ by it.

@@ -12,7 +12,7 @@ use anyhow::Result;
 
 use crate::build::Artifact;
 use crate::process::{self, Ending};
-use crate::workspace::{OBJECT_VARIABLE, Workspace, cargo_executable};
+use crate::workspace::{OBJECT_VARIABLE, OTHER_OBJECT_VARIABLE, Workspace, cargo_executable};
 
 /// Far above what any test program takes; only a hang meets it.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -66,6 +66,7 @@ pub fn run(
         .env("CARGO_MANIFEST_DIR", &program.package_dir)
         .env("CARGO", cargo_executable())
         .env(OBJECT_VARIABLE, workspace.object())
+        .env(OTHER_OBJECT_VARIABLE, workspace.other_object())
         .args(filter);
     match threads {
         Threads::Many => {}

@@ -45,7 +45,7 @@ struct Cli {
 enum Task {
     /// Install what is missing on this machine, and say why each piece is needed
     Setup,
-    /// Build the eBPF programs into target/vsnat-ebpf/vsnat.o
+    /// Build the eBPF programs into target/vsnat-ebpf/vsnat.o (and vsnat-other.o, for a test)
     BuildEbpf,
     /// Build the eBPF programs and the vsnat executable (release)
     Build,
@@ -91,7 +91,7 @@ fn run(task: Task) -> Result<()> {
 
     match task {
         Task::Setup => setup(&workspace),
-        Task::BuildEbpf => ebpf::build(&workspace).map(drop),
+        Task::BuildEbpf => ebpf::build_both(&workspace),
         Task::Build => build::vsnat(&workspace, Profile::Release).map(drop),
         Task::Demo { arguments } => demo::run(&workspace, &arguments),
         Task::Test {

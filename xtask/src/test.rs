@@ -27,7 +27,7 @@ pub fn run(workspace: &Workspace, filter: &[String]) -> Result<()> {
     if process::is_root() {
         packages::ensure(&[Purpose::Lab, Purpose::Test])?;
     }
-    ebpf::build(workspace)?;
+    ebpf::build_both(workspace)?;
     let programs = build::artifacts(workspace.cargo().args(["test", "--no-run"]))?;
     let (privileged, ordinary): (Vec<Artifact>, Vec<Artifact>) = programs
         .into_iter()

@@ -10,6 +10,9 @@ use anyhow::{Context, Result};
 /// Tells `crates/vsnat-dataplane/build.rs` where the built eBPF object lies.
 pub const OBJECT_VARIABLE: &str = "VSNAT_EBPF_OBJECT";
 
+/// Tells tests where the object lies that one of them replaces the first by.
+pub const OTHER_OBJECT_VARIABLE: &str = "VSNAT_EBPF_OTHER_OBJECT";
+
 #[derive(Debug, Clone)]
 pub struct Workspace {
     root: PathBuf,
@@ -40,6 +43,10 @@ impl Workspace {
 
     pub fn object(&self) -> PathBuf {
         self.target("vsnat-ebpf/vsnat.o")
+    }
+
+    pub fn other_object(&self) -> PathBuf {
+        self.target("vsnat-ebpf/vsnat-other.o")
     }
 
     pub fn tools(&self) -> PathBuf {
