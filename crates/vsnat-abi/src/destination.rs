@@ -16,6 +16,9 @@ pub struct Dest {
     /// One of [`dest_state`].
     pub state: u32,
     pub weight: u32,
+    /// The last weight that was not zero: `mh` keeps its table over a rest.
+    pub last_weight: u32,
+    pub zero2: u32,
     /// Grows with each server added: a larger one comes earlier in the lists.
     pub order: u64,
     /// Since when a deleted one has no connection, in coarse time; 0: it has.
@@ -24,7 +27,7 @@ pub struct Dest {
     pub baseline: [u64; 5],
 }
 
-const _: () = assert!(size_of::<Dest>() == 80);
+const _: () = assert!(size_of::<Dest>() == 88);
 
 pub mod dest_state {
     pub const FREE: u32 = 0;

@@ -21,7 +21,7 @@ pub mod table;
 pub mod time;
 
 /// Version of every layout in this crate.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Names of the maps, as the programs declare them and as they are pinned.
 pub mod map {

@@ -47,7 +47,26 @@ pub mod scheduler {
     pub const WRR: u32 = 2;
     pub const LC: u32 = 3;
     pub const WLC: u32 = 4;
+    pub const SED: u32 = 5;
+    pub const NQ: u32 = 6;
+    pub const FO: u32 = 7;
+    pub const OVF: u32 = 8;
+    pub const TWOS: u32 = 9;
+    pub const SH: u32 = 10;
+    pub const DH: u32 = 11;
+    pub const MH: u32 = 12;
 }
+
+/// Flags of the hashing schedulers, as [`View::flags`] holds them.
+pub mod scheduler_flag {
+    /// A server that cannot serve is replaced by the next in the table.
+    pub const FALLBACK: u32 = 1;
+    /// The client's port counts too.
+    pub const PORT: u32 = 2;
+}
+
+/// A table slot without a server.
+pub const NO_ENTRY: u64 = u64::MAX;
 
 /// What a scheduler reads. Never changed while a service points to it.
 #[repr(C, align(8))]
@@ -57,7 +76,8 @@ pub struct View {
     pub scheduler: u32,
     /// Index of the first ring entry of this view.
     pub ring: u32,
-    /// Usable servers (weight above zero): entries of `rr`, `lc` and `wlc`.
+    /// Usable servers (weight above zero); the hashing schedulers: slots of
+    /// their table.
     pub servers: u32,
     /// Levels of `wrr`; see [`Level`].
     pub levels: u32,
@@ -71,7 +91,8 @@ pub struct View {
     /// `rr`: last destination used + 1, or 0; `wrr`: current weight.
     pub anchor: u64,
     pub ring_entries: u32,
-    pub zero: u32,
+    /// Bits of [`scheduler_flag`].
+    pub flags: u32,
 }
 
 const _: () = assert!(size_of::<View>() == 56);
@@ -148,5 +169,10 @@ impl Level {
 /// Servers of one service: bounds the scan of `lc` and `wlc`.
 pub const MAX_SERVERS_PER_SERVICE: u32 = 4_096;
 
-/// Rounds of the search for a `wrr` level: 2^13 is above the number of levels.
-pub const LEVEL_SEARCH_ROUNDS: u32 = 13;
+/// Ring entries of one server of `twos`: the sum of the weights up to its own,
+/// then the server.
+pub const SUM_ENTRIES: u32 = 2;
+
+/// Rounds of a search by halving: 2^13 is above the number of servers, and so
+/// of levels.
+pub const SEARCH_ROUNDS: u32 = 13;

@@ -54,14 +54,39 @@ pub enum Scheduler {
     Lc,
     /// Fewest connections for its weight; ipvsadm's default.
     Wlc,
+    /// Shortest expected delay.
+    Sed,
+    /// Never queue: an idle server first, else as `sed`.
+    Nq,
+    /// Fail over: the largest weight.
+    Fo,
+    /// Overflow: the largest weight until it is full.
+    Ovf,
+    /// The better of two that are drawn.
+    Twos,
+    /// By the client's address.
+    Sh,
+    /// By the virtual address.
+    Dh,
+    /// By the client's address, disturbed as little as can be when servers
+    /// come and go.
+    Mh,
 }
 
 impl Scheduler {
-    pub const ALL: [Scheduler; 4] = [
+    pub const ALL: [Scheduler; 12] = [
         Scheduler::Rr,
         Scheduler::Wrr,
         Scheduler::Lc,
         Scheduler::Wlc,
+        Scheduler::Sed,
+        Scheduler::Nq,
+        Scheduler::Fo,
+        Scheduler::Ovf,
+        Scheduler::Twos,
+        Scheduler::Sh,
+        Scheduler::Dh,
+        Scheduler::Mh,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -70,6 +95,14 @@ impl Scheduler {
             Scheduler::Wrr => "wrr",
             Scheduler::Lc => "lc",
             Scheduler::Wlc => "wlc",
+            Scheduler::Sed => "sed",
+            Scheduler::Nq => "nq",
+            Scheduler::Fo => "fo",
+            Scheduler::Ovf => "ovf",
+            Scheduler::Twos => "twos",
+            Scheduler::Sh => "sh",
+            Scheduler::Dh => "dh",
+            Scheduler::Mh => "mh",
         }
     }
 }
@@ -97,7 +130,7 @@ impl FromStr for Scheduler {
         found.ok_or_else(|| ParseNameError {
             what: "scheduler",
             name: name.to_owned(),
-            known: "rr, wrr, lc, wlc",
+            known: "rr, wrr, lc, wlc, sed, nq, fo, ovf, twos, sh, dh, mh",
         })
     }
 }

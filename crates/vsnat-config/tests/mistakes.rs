@@ -252,7 +252,7 @@ fn services() {
     in_service(
         "scheduler = \"wrrr\"",
         4,
-        &["rr, wrr, lc, wlc", "did you mean"],
+        &["rr, wrr, lc, wlc, sed", "did you mean"],
     );
     one_mistake(
         &format!("{DIRECTOR}{SERVICE}{SERVICE}"),

@@ -30,6 +30,6 @@ pub mod way;
 
 pub use packet::{Checksum, Packet, Route, RouteQuery};
 pub use shared::Shared;
-pub use tables::{Inserted, Tables, Visitor};
+pub use tables::{Inserted, Loop, Round, Tables};
 pub use track::{Event, is_active, tcp_next};
 pub use verdict::Verdict;

@@ -92,7 +92,7 @@ pub(crate) fn open<T: Tables>(
     closed: Option<Found>,
     now: Coarse,
 ) -> Result<Found, Stop> {
-    let Some(first) = schedule::pick(tables, service) else {
+    let Some(first) = schedule::pick(tables, service, &head.key) else {
         return Err(no_server(tables, head, closed, now));
     };
     let place = match closed {
@@ -210,7 +210,7 @@ fn claim_reply<T: Tables>(
         Inserted::Full => return Err(Reason::TableFull),
         Inserted::Exists => {}
     }
-    let next = schedule::pick(tables, service).unwrap_or(first);
+    let next = schedule::pick(tables, service, &head.key).unwrap_or(first);
     for _ in 0..PORT_TRIES {
         match claim(tables, slot, next, head, port, reference) {
             Inserted::Yes => return Ok(()),

@@ -197,6 +197,11 @@ impl Shared<View> {
     }
 
     #[inline(always)]
+    pub fn flags(self) -> u32 {
+        read!(self, flags)
+    }
+
+    #[inline(always)]
     pub fn period(self) -> u64 {
         read!(self, period)
     }
@@ -226,6 +231,13 @@ impl Shared<Dest> {
     #[inline(always)]
     pub fn state(self) -> u32 {
         read!(self, state)
+    }
+}
+
+impl Shared<Dest> {
+    #[inline(always)]
+    pub fn weight(self) -> u32 {
+        read!(self, weight)
     }
 }
 
@@ -390,6 +402,12 @@ impl Shared<Hop> {
 }
 
 impl Shared<SharedWords> {
+    /// A word that nobody ever writes.
+    #[inline(always)]
+    pub fn zero(self) -> u64 {
+        read!(self, zero[0])
+    }
+
     #[inline(always)]
     pub fn fresh(self) -> u64 {
         read!(self, fresh)

@@ -5,7 +5,7 @@ use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::net::Be32;
-use vsnat_abi::service::{Entry, Service, ServiceKey4, View};
+use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
 use vsnat_abi::table::{Shared as SharedWords, Stash};
@@ -22,9 +22,17 @@ pub enum Inserted {
     Full,
 }
 
-/// Sees the ring entries of one service, one after the other.
-pub trait Visitor<T: ?Sized> {
-    fn visit(&mut self, tables: &mut T, entry: Entry);
+/// Whether a loop goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    Next,
+    Last,
+}
+
+/// The body of a loop too long to be unrolled: the kernel runs it, and the
+/// verifier follows it once.
+pub trait Loop<T: ?Sized> {
+    fn round(&mut self, tables: &mut T, index: u32) -> Round;
 }
 
 /// The state of the director. A `None` where an index should have been valid
@@ -53,6 +61,10 @@ pub trait Tables {
     fn insert_flow(&mut self, key: &FlowKey4, value: FlowRef) -> Inserted;
     fn remove_flow(&mut self, key: &FlowKey4);
 
+    /// Zero, but the verifier must not know: what it knows of a loop's sums it
+    /// would follow apart, round by round.
+    fn zero(&self) -> u64;
+
     fn slot(&self, index: u32) -> Option<Shared<Slot>>;
     fn shared(&self) -> Option<Shared<SharedWords>>;
     /// Free slots of this CPU.
@@ -66,8 +78,8 @@ pub trait Tables {
     /// Picks that a service made since it was made.
     fn cursor(&self, service: u32) -> Option<Shared<u64>>;
     fn ring(&self, index: u32) -> Option<u64>;
-    /// Shows `count` ring entries from `first` on, and gives the visitor back.
-    fn scan<V: Visitor<Self>>(&mut self, first: u32, count: u32, visitor: V) -> V;
+    /// Runs at most `count` rounds, and gives the body back.
+    fn repeat<L: Loop<Self>>(&mut self, count: u32, body: L) -> L;
 
     fn dest(&self, index: u32) -> Option<Shared<Dest>>;
     fn dest_counts(&self, index: u32) -> Option<Shared<DestCounts>>;

@@ -10,11 +10,11 @@ use vsnat_abi::filter::filter_place;
 use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::net::Be32;
-use vsnat_abi::service::{Entry, Service, ServiceKey4, View};
+use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
 use vsnat_abi::table::{Shared as SharedWords, Stash};
-use vsnat_core::{Inserted, Shared, Tables, Visitor};
+use vsnat_core::{Inserted, Loop, Round, Shared, Tables};
 
 use crate::maps;
 
@@ -111,6 +111,12 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
+    fn zero(&self) -> u64 {
+        // A word that nobody writes.
+        self.shared().map_or(0, Shared::zero)
+    }
+
+    #[inline(always)]
     fn slot(&self, index: u32) -> Option<Shared<Slot>> {
         element!(maps::SLOTS, index)
     }
@@ -166,16 +172,12 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn scan<V: Visitor<Self>>(&mut self, first: u32, count: u32, visitor: V) -> V {
-        let mut scan = Scan {
-            first: u64::from(first),
-            visitor,
-        };
-        // SAFETY: the callback is given the scan, which outlives the loop.
+    fn repeat<L: Loop<Self>>(&mut self, count: u32, mut body: L) -> L {
+        // SAFETY: the callback is given the body, which outlives the loop.
         unsafe {
-            bpf_loop(count, visit::<V> as *mut c_void, (&raw mut scan).cast(), 0);
+            bpf_loop(count, round::<L> as *mut c_void, (&raw mut body).cast(), 0);
         }
-        scan.visitor
+        body
     }
 
     #[inline(always)]
@@ -227,19 +229,12 @@ fn opaque(mut number: u32) -> u32 {
     number
 }
 
-#[repr(C)]
-struct Scan<V> {
-    first: u64,
-    visitor: V,
-}
-
-/// One round of the kernel's loop.
-unsafe extern "C" fn visit<V: Visitor<KernelTables>>(index: u32, context: *mut c_void) -> i64 {
-    // SAFETY: `scan` passed a pointer to its own `Scan<V>`.
-    let scan = unsafe { &mut *context.cast::<Scan<V>>() };
-    let mut tables = KernelTables;
-    if let Some(entry) = tables.ring((scan.first as u32).wrapping_add(index)) {
-        scan.visitor.visit(&mut tables, Entry::from_raw(entry));
+/// One round of the kernel's loop. Answers 1 to end it.
+unsafe extern "C" fn round<L: Loop<KernelTables>>(index: u32, context: *mut c_void) -> i64 {
+    // SAFETY: `repeat` passed a pointer to its own body.
+    let body = unsafe { &mut *context.cast::<L>() };
+    match body.round(&mut KernelTables, index) {
+        Round::Next => 0,
+        Round::Last => 1,
     }
-    0
 }

@@ -12,9 +12,7 @@ use crate::line::{Line, Service, Transport};
 use crate::table::{CommandId, OptionId};
 
 /// Schedulers of IPVS that the director does not have.
-const OTHER_SCHEDULERS: &[&str] = &[
-    "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos", "none",
-];
+const OTHER_SCHEDULERS: &[&str] = &["lblc", "lblcr", "none"];
 
 /// ipvsadm's default.
 const DEFAULT_SCHEDULER: Scheduler = Scheduler::Wlc;
@@ -256,11 +254,11 @@ mod tests {
     #[test]
     fn what_is_not_supported_yet_is_named_in_one_line() {
         let cases = [
-            ("-A -t 1.1.1.1:80 -s sed", "-s sed"),
+            ("-A -t 1.1.1.1:80 -s lblc", "-s lblc"),
             ("-A -f 1 -6", "-f (services by firewall mark) and -6 (IPv6)"),
             (
-                "-A -t [fd00::1]:80 -p -s mh",
-                "IPv6 addresses, -p (persistence) and -s mh",
+                "-A -t [fd00::1]:80 -p -s lblcr",
+                "IPv6 addresses, -p (persistence) and -s lblcr",
             ),
             ("-a -t 1.1.1.1:80 -r 1.1.1.2 -g", "-g (direct routing)"),
             (

@@ -1,33 +1,28 @@
-//! `lc` and `wlc`: the server with the least load.
+//! The schedulers that look at every server: `lc`, `wlc`, `sed`, `nq`, `fo`
+//! and `ovf`.
 //!
-//! An active connection weighs 257 times an inactive one, as in IPVS since
-//! 6.9. Of equal servers the earlier in the list is taken.
+//! One loop for all of them: each server gets a load, the smallest load per
+//! weight wins, and of equal servers the earlier in the list. An active
+//! connection weighs 257 times an inactive one, as in IPVS since 6.9.
 
-use vsnat_abi::service::{Entry, MAX_SERVERS_PER_SERVICE, View};
+use vsnat_abi::service::{Entry, MAX_SERVERS_PER_SERVICE, View, scheduler};
 
-use crate::{Shared, Tables, Visitor};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Load {
-    Connections,
-    ConnectionsPerWeight,
-}
+use crate::{Loop, Round, Shared, Tables};
 
 #[inline(always)]
-pub(super) fn pick<T: Tables>(tables: &mut T, view: Shared<View>, load: Load) -> Option<u32> {
+pub(super) fn pick<T: Tables>(tables: &mut T, view: Shared<View>) -> Option<u32> {
     let servers = view.servers().min(MAX_SERVERS_PER_SERVICE);
-    let weighted = match load {
-        Load::Connections => 0,
-        Load::ConnectionsPerWeight => 1,
-    };
+    let zero = tables.zero();
     let least = Least {
-        found: 0,
-        dest: 0,
-        overhead: 0,
-        weight: 1,
-        weighted,
+        found: zero,
+        load: zero,
+        weight: zero,
+        ring: view.ring(),
+        scheduler: view.scheduler(),
+        dest: zero as u32,
+        zero: 0,
     };
-    let least = tables.scan(view.ring(), servers, least);
+    let least = tables.repeat(servers, least);
     if least.found == 0 {
         None
     } else {
@@ -39,33 +34,79 @@ pub(super) fn pick<T: Tables>(tables: &mut T, view: Shared<View>, load: Load) ->
 #[repr(C)]
 struct Least {
     found: u64,
-    overhead: u64,
+    load: u64,
     weight: u64,
-    weighted: u64,
+    ring: u32,
+    scheduler: u32,
     dest: u32,
+    zero: u32,
 }
 
-impl<T: Tables> Visitor<T> for Least {
+/// A server's load, and the weight it is divided by.
+struct Load {
+    load: u64,
+    weight: u64,
+    round: Round,
+}
+
+impl<T: Tables> Loop<T> for Least {
     #[inline(always)]
-    fn visit(&mut self, tables: &mut T, entry: Entry) {
+    fn round(&mut self, tables: &mut T, index: u32) -> Round {
+        let Some(entry) = tables.ring(self.ring.wrapping_add(index)) else {
+            return Round::Last;
+        };
+        let entry = Entry::from_raw(entry);
         let Some(counts) = tables.dest_counts(entry.dest()) else {
-            return;
+            return Round::Next;
         };
         let active = u64::from(counts.active());
-        let overhead = active * 257 + u64::from(counts.inactive());
-        let weight = if self.weighted == 0 {
-            1
-        } else {
-            u64::from(entry.weight())
+        let weight = u64::from(entry.weight());
+        let Some(server) = load(self.scheduler, active, u64::from(counts.inactive()), weight)
+        else {
+            return Round::Next;
         };
         // Products of 2^32 connections and IPVS's largest weight stay below 2^64
         // as long as a destination holds fewer than 2^24 connections.
-        let better = self.overhead * weight > overhead * self.weight;
+        let better = self.load.wrapping_mul(server.weight) > server.load.wrapping_mul(self.weight);
         if self.found == 0 || better {
             self.found = 1;
             self.dest = entry.dest();
-            self.overhead = overhead;
-            self.weight = weight;
+            self.load = server.load;
+            self.weight = server.weight;
         }
+        server.round
+    }
+}
+
+/// `None`: not this server.
+#[inline(always)]
+fn load(number: u32, active: u64, inactive: u64, weight: u64) -> Option<Load> {
+    let overhead = active * 257 + inactive;
+    let next = |load, weight| {
+        Some(Load {
+            load,
+            weight,
+            round: Round::Next,
+        })
+    };
+    match number {
+        scheduler::LC => next(overhead, 1),
+        scheduler::WLC => next(overhead, weight),
+        // The delay if this connection came on top.
+        scheduler::SED => next(active + 1, weight),
+        // The first idle server, or as `sed`.
+        scheduler::NQ if active == 0 => Some(Load {
+            load: 0,
+            weight: 1,
+            round: Round::Last,
+        }),
+        scheduler::NQ => next(active + 1, weight),
+        // The largest weight of all.
+        scheduler::FO => next(1, weight),
+        // The largest weight that is not reached yet; one more is let in, as
+        // IPVS compares before it counts.
+        scheduler::OVF if active > weight => None,
+        scheduler::OVF => next(1, weight),
+        _ => None,
     }
 }

@@ -5,7 +5,7 @@
 //! Between two neighbouring weights the set of servers is the same: a level.
 //! The view lists the levels; a pick finds its level by its place.
 
-use vsnat_abi::service::{Entry, LEVEL_ENTRIES, LEVEL_SEARCH_ROUNDS, Level, View};
+use vsnat_abi::service::{Entry, LEVEL_ENTRIES, Level, SEARCH_ROUNDS, View};
 
 use crate::schedule::round_robin;
 use crate::{Shared, Tables};
@@ -33,7 +33,7 @@ pub(super) fn pick<T: Tables>(tables: &mut T, service: u32, view: Shared<View>) 
 fn find_level<T: Tables>(tables: &T, ring: u32, levels: u32, place: u64) -> Option<u32> {
     let mut low = 0;
     let mut high = levels;
-    for _ in 0..LEVEL_SEARCH_ROUNDS {
+    for _ in 0..SEARCH_ROUNDS {
         let span = high.wrapping_sub(low);
         if span <= 1 || span > levels {
             break;

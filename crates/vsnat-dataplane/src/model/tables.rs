@@ -8,11 +8,11 @@ use vsnat_abi::filter::filter_place;
 use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::net::Be32;
-use vsnat_abi::service::{Entry, Service, ServiceKey4, View};
+use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
 use vsnat_abi::table::{Shared as SharedWords, Stash};
-use vsnat_core::{Inserted, Shared, Tables, Visitor};
+use vsnat_core::{Inserted, Loop, Round, Shared, Tables};
 
 use crate::model::Model;
 
@@ -73,6 +73,10 @@ impl Tables for Model {
         self.flows.remove(key);
     }
 
+    fn zero(&self) -> u64 {
+        0
+    }
+
     fn slot(&self, index: u32) -> Option<Shared<Slot>> {
         self.memory.slots.shared(index)
     }
@@ -113,13 +117,13 @@ impl Tables for Model {
         self.memory.ring.read(index)
     }
 
-    fn scan<V: Visitor<Self>>(&mut self, first: u32, count: u32, mut visitor: V) -> V {
-        for index in first..first.saturating_add(count) {
-            if let Some(entry) = self.memory.ring.read(index) {
-                visitor.visit(self, Entry::from_raw(entry));
+    fn repeat<L: Loop<Self>>(&mut self, count: u32, mut body: L) -> L {
+        for index in 0..count {
+            if body.round(self, index) == Round::Last {
+                break;
             }
         }
-        visitor
+        body
     }
 
     fn dest(&self, index: u32) -> Option<Shared<Dest>> {

@@ -11,6 +11,7 @@ pub mod order;
 mod servers;
 mod services;
 mod space;
+mod tables;
 mod views;
 
 use std::collections::BTreeMap;

@@ -5,14 +5,21 @@
 //! list with its current weight put on the new steps. Servers come newest
 //! first.
 
-use vsnat_abi::service::{Entry, LEVEL_ENTRIES, Level, View, scheduler};
+use vsnat_abi::service::{Entry, LEVEL_ENTRIES, Level, NO_ENTRY, View, scheduler};
 use vsnat_api::Scheduler;
+
+use crate::plane::tables;
 
 /// A server in the list of its service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub dest: u32,
     pub weight: u32,
+    /// The last weight that was not zero.
+    pub last_weight: u32,
+    /// Address and port, in the host's order: what `mh` hashes.
+    pub address: u32,
+    pub port: u16,
 }
 
 /// Where a scheduler stands between two picks.
@@ -38,6 +45,14 @@ pub fn scheduler_number(name: Scheduler) -> u32 {
         Scheduler::Wrr => scheduler::WRR,
         Scheduler::Lc => scheduler::LC,
         Scheduler::Wlc => scheduler::WLC,
+        Scheduler::Sed => scheduler::SED,
+        Scheduler::Nq => scheduler::NQ,
+        Scheduler::Fo => scheduler::FO,
+        Scheduler::Ovf => scheduler::OVF,
+        Scheduler::Twos => scheduler::TWOS,
+        Scheduler::Sh => scheduler::SH,
+        Scheduler::Dh => scheduler::DH,
+        Scheduler::Mh => scheduler::MH,
     }
 }
 
@@ -52,7 +67,16 @@ pub fn order(name: Scheduler, servers: &[Listed], standing: Standing) -> Order {
     let mut order = match name {
         Scheduler::Rr => round_robin(servers, standing),
         Scheduler::Wrr => weighted(servers, standing),
-        Scheduler::Lc | Scheduler::Wlc => usable_in_order(servers),
+        Scheduler::Lc
+        | Scheduler::Wlc
+        | Scheduler::Sed
+        | Scheduler::Nq
+        | Scheduler::Fo
+        | Scheduler::Ovf => usable_in_order(servers),
+        Scheduler::Twos => with_sums(usable_in_order(servers)),
+        Scheduler::Sh => slots(tables::by_source(servers)),
+        Scheduler::Dh => slots(tables::by_destination(servers)),
+        Scheduler::Mh => slots(tables::maglev(servers)),
     };
     order.view.scheduler = scheduler_number(name);
     order.view.ring_entries = order.entries.len() as u32;
@@ -70,7 +94,19 @@ pub fn standing(view: &View, entry: impl Fn(u32) -> u64, picks: u64) -> Standing
             last: None,
             current_weight: weighted_current(view, entry, picks),
         },
-        Some(Scheduler::Lc | Scheduler::Wlc) | None => Standing::default(),
+        Some(
+            Scheduler::Lc
+            | Scheduler::Wlc
+            | Scheduler::Sed
+            | Scheduler::Nq
+            | Scheduler::Fo
+            | Scheduler::Ovf
+            | Scheduler::Twos
+            | Scheduler::Sh
+            | Scheduler::Dh
+            | Scheduler::Mh,
+        )
+        | None => Standing::default(),
     }
 }
 
@@ -79,6 +115,34 @@ fn usable_in_order(servers: &[Listed]) -> Order {
     let view = View {
         servers: entries.len() as u32,
         period: entries.len() as u64,
+        ..View::default()
+    };
+    Order { view, entries }
+}
+
+/// `twos` draws a number below the sum of all weights.
+fn with_sums(order: Order) -> Order {
+    let mut sum = 0;
+    let mut entries = Vec::new();
+    for entry in order.entries {
+        sum += u64::from(Entry::from_raw(entry).weight());
+        entries.extend([sum, entry]);
+    }
+    let view = View {
+        period: sum,
+        ..order.view
+    };
+    Order { view, entries }
+}
+
+/// A table of slots, each with a server or none.
+fn slots(table: Vec<Option<Listed>>) -> Order {
+    let entries: Vec<u64> = table
+        .iter()
+        .map(|slot| slot.as_ref().map_or(NO_ENTRY, entry))
+        .collect();
+    let view = View {
+        servers: entries.len() as u32,
         ..View::default()
     };
     Order { view, entries }

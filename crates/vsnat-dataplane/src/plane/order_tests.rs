@@ -51,7 +51,7 @@ impl Ipvs {
         let place = |dest: u32| servers.iter().position(|s| s.dest == dest);
         self.at = match name {
             Scheduler::Rr => last.and_then(place),
-            Scheduler::Wrr | Scheduler::Lc | Scheduler::Wlc => None,
+            _ => None,
         };
         self.servers = servers;
         self.current = settle(self.current, &steps(&self.servers));
@@ -89,13 +89,20 @@ impl Ours {
     }
 }
 
+fn server(dest: usize, weight: u32) -> Listed {
+    Listed {
+        dest: dest as u32,
+        weight,
+        last_weight: weight,
+        address: 0x0a00_0200 + dest as u32,
+        port: 80,
+    }
+}
+
 fn lists() -> impl Strategy<Value = Vec<Vec<Listed>>> {
     let weights = proptest::collection::vec(0u32..8, 0..6);
     let scaled = (weights, 1u32..4).prop_map(|(weights, scale)| {
-        let listed = |(dest, weight): (usize, &u32)| Listed {
-            dest: dest as u32,
-            weight: weight * scale,
-        };
+        let listed = |(dest, weight): (usize, &u32)| server(dest, weight * scale);
         weights.iter().enumerate().map(listed).collect()
     });
     proptest::collection::vec(scaled, 1..5)
@@ -132,7 +139,7 @@ proptest! {
         weights in proptest::collection::vec(0u32..50, 1..20),
     ) {
         let list: Vec<Listed> = weights.iter().enumerate()
-            .map(|(dest, weight)| Listed { dest: dest as u32, weight: *weight }).collect();
+            .map(|(dest, weight)| server(dest, *weight)).collect();
         let mut ours = Ours { order: order(Scheduler::Wrr, &list, Standing::default()), picks: 0 };
         let mut served = vec![0u64; weights.len()];
         for _ in 0..ours.order.view.period {

@@ -58,6 +58,8 @@ impl<B: Backend> Plane<B> {
             service: key,
             state: dest_state::AVAILABLE,
             weight: server.weight.get(),
+            last_weight: server.weight.get(),
+            zero2: 0,
             order: self.next_order,
             idle_since: 0,
             baseline,
@@ -93,7 +95,17 @@ impl<B: Backend> Plane<B> {
         };
         let standing = self.standing(&known);
         let weight = server.weight.get();
-        memory.dests.write(index, Dest { weight, ..before });
+        let last_weight = if weight == 0 {
+            before.last_weight
+        } else {
+            weight
+        };
+        let after = Dest {
+            weight,
+            last_weight,
+            ..before
+        };
+        memory.dests.write(index, after);
         if let Err(error) = self.publish(&mut known, standing) {
             memory.dests.write(index, before);
             return Err(error);

@@ -62,11 +62,14 @@ impl<B: Backend> Plane<B> {
 
     fn listed(&self, known: &Known) -> Vec<Listed> {
         let dests = self.backend.memory().dests;
-        let listed = |dest: &u32| {
-            let weight = dests.read(*dest)?.weight;
+        let listed = |index: &u32| {
+            let dest = dests.read(*index)?;
             Some(Listed {
-                dest: *dest,
-                weight,
+                dest: *index,
+                weight: dest.weight,
+                last_weight: dest.last_weight,
+                address: dest.address.host(),
+                port: dest.port.host(),
             })
         };
         known.dests.iter().filter_map(listed).collect()

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddrV4;
 
-use vsnat_api::{Command, ConnectionState, ConnectionView, Counters, Protocol, Rates};
+use vsnat_api::{Command, ConnectionState, ConnectionView, Counters, Protocol, Rates, Scheduler};
 use vsnat_ipvsadm::{Names, NoNames, Request, parse};
 
 use crate::kernel::Kernel;
@@ -24,7 +24,7 @@ fn is_supported(line: &str, table: &[String]) -> bool {
         return false;
     }
     match words.as_slice() {
-        ["-A", "-t" | "-u", _, "-s", "rr" | "wrr" | "lc" | "wlc"] => true,
+        ["-A", "-t" | "-u", _, "-s", scheduler] => scheduler.parse::<Scheduler>().is_ok(),
         ["-a", option, address, "-r", _, "-m", "-w", _] => {
             let service = format!("-A {option} {address} ");
             let service = table.iter().find(|line| line.starts_with(&service));
