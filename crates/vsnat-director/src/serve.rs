@@ -19,8 +19,9 @@ use crate::restore::RestoreError;
 use crate::run::Ending;
 use crate::{estimator, watch};
 
-/// A burst of news is one piece of news.
-const NEWS_PAUSE: Duration = Duration::from_millis(100);
+/// A burst of news is one piece of news: each makes every connection ask the
+/// kernel's routing again, which must stay rare where links or routes flap.
+const NEWS_PAUSE: Duration = Duration::from_millis(300);
 
 /// How long answers under way may take when the director ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -124,8 +125,8 @@ async fn compare(engine: &Arc<Engine>, config_path: Option<PathBuf>) {
             Ok(text) => match vsnat_config::parse(&file, &text) {
                 Err(mistakes) => tracing::error!("{mistakes}"),
                 Ok(config) => {
-                    tracing::info!("{file} is valid; a restart carries it out");
-                    engine.compare(&config.desired())?;
+                    tracing::info!("{file} is valid; nothing is changed now");
+                    engine.compare(&config)?;
                 }
             },
         }

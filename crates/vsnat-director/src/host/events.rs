@@ -1,25 +1,28 @@
 //! The kernel's news of links, addresses, routes and neighbours.
 //!
 //! Only that there is news matters here, not what it says: whoever hears it
-//! looks for himself. Lost messages are no harm for the same reason.
+//! looks for himself. Lost messages are no harm for the same reason. What is
+//! no news at all is left out (see [`Neighbours`]).
 
-use std::io::{self, ErrorKind};
-use std::mem::MaybeUninit;
+use std::io::{self, ErrorKind, Read};
 
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::news::{Neighbours, News};
+
 /// Groups of the route family to listen to.
 const GROUPS: i32 =
     libc::RTMGRP_LINK | libc::RTMGRP_NEIGH | libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV4_ROUTE;
 
-/// Messages are read to be forgotten, so a small buffer truncates them.
-const BUFFER: usize = 512;
+/// Neighbours take a hundred bytes; what is longer may be cut off.
+const BUFFER: usize = 4_096;
 
 /// A subscription to the news of this network namespace.
 pub struct Events {
     socket: AsyncFd<Socket>,
+    neighbours: Neighbours,
 }
 
 impl Events {
@@ -42,21 +45,35 @@ impl Events {
         // as it lives, and nothing else closes it.
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) };
         let socket = socket.map_err(io::Error::from)?;
-        Ok(Events { socket })
+        Ok(Events {
+            socket,
+            neighbours: Neighbours::default(),
+        })
     }
 
-    /// Waits for news, and forgets all that have come.
+    /// Waits for news that matter, and takes in all that have come.
     pub async fn news(&mut self) -> io::Result<()> {
-        let mut ready = self.socket.readable_mut().await?;
         loop {
-            let mut buffer = [MaybeUninit::uninit(); BUFFER];
-            match ready.try_io(|socket| socket.get_ref().recv(&mut buffer)) {
-                Err(_would_block) => return Ok(()),
-                Ok(Ok(_)) => {}
-                // Too many at once: some are lost, which does not matter.
-                Ok(Err(error)) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
-                Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
-                Ok(Err(error)) => return Err(error),
+            let mut ready = self.socket.readable_mut().await?;
+            let neighbours = &mut self.neighbours;
+            let mut heard = News::Nothing;
+            loop {
+                let mut buffer = [0; BUFFER];
+                let news = match ready.try_io(|socket| socket.get_mut().read(&mut buffer)) {
+                    Err(_would_block) => break,
+                    Ok(Ok(length)) => neighbours.hear(&buffer[..length]),
+                    Ok(Err(error)) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                        neighbours.lost()
+                    }
+                    Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => News::Nothing,
+                    Ok(Err(error)) => return Err(error),
+                };
+                if news == News::Matters {
+                    heard = News::Matters;
+                }
+            }
+            if heard == News::Matters {
+                return Ok(());
             }
         }
     }

@@ -10,4 +10,5 @@ pub mod events;
 pub mod forwarding;
 pub mod link;
 pub mod masquerade;
+pub mod news;
 pub mod tool;
