@@ -14,6 +14,9 @@ use crate::{DesiredService, Limits, address};
 
 const SERVER: &str = "[[service.server]]";
 
+/// The packet path looks for the next server of a service in so many steps.
+const MAX_SERVERS_OF_SERVICE: usize = 4_096;
+
 /// What services are checked against. Without VIPs (their section was wrong)
 /// nothing is said about addresses.
 struct Context<'v> {
@@ -164,6 +167,14 @@ fn servers(
             continue;
         };
         let (span, address) = (address.span(), address.into_inner());
+        if servers.len() == MAX_SERVERS_OF_SERVICE {
+            let message = format!(
+                "a service has at most {MAX_SERVERS_OF_SERVICE} servers; remove this and the \
+                 following, or divide them between services"
+            );
+            notes.add(span, message);
+            break;
+        }
         let same = |other: &&Spanned<ServerSpec>| other.get_ref().address == address;
         if let Some(first) = servers.iter().find(same) {
             let line = notes.line(&first.span());

@@ -11,12 +11,14 @@ use crate::mistake::Notes;
 use crate::section::Section;
 
 /// Below 64 the sweeper's one-second rest of a slot starves a table; 4 million
-/// slots are about half a gigabyte of memory that cannot be swapped.
+/// connections are about a gigabyte of memory that cannot be swapped.
 const CONNECTIONS: RangeInclusive<u32> = 64..=4_194_304;
 
-/// Both are arrays allocated at start, so they are bounded by memory only.
-const SERVICES: RangeInclusive<u32> = 1..=65_536;
-const SERVERS: RangeInclusive<u32> = 1..=65_536;
+/// Every change of a service looks through both tables: a file that fills the
+/// largest ones takes half a minute to be carried out at the first start, and
+/// one of twice the size four times as long.
+const SERVICES: RangeInclusive<u32> = 1..=8_192;
+const SERVERS: RangeInclusive<u32> = 1..=32_768;
 
 /// The sweeper looks at a slot about once a second.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);

@@ -19,6 +19,18 @@ protocol = "tcp"
 address = "192.168.28.167:80"
 "#;
 
+#[test]
+fn more_servers_than_a_service_can_have() {
+    let server = |n: u32| {
+        let (high, low) = (n / 250, n % 250 + 1);
+        format!("[[service.server]]\naddress = \"10.0.{high}.{low}\"\n")
+    };
+    let servers: String = (0..4_097).map(server).collect();
+    let text = format!("{DIRECTOR}{SERVICE}{servers}");
+    let last = text.lines().count();
+    one_mistake(&text, last, &["at most 4096 servers"]);
+}
+
 fn mistakes(text: &str) -> Vec<(usize, String)> {
     let Mistakes { mistakes, .. } = parse("web.toml", text).expect_err("no mistake was found");
     mistakes.into_iter().map(|m| (m.line, m.message)).collect()

@@ -14,7 +14,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// About 90 MB of kernel memory: 64 bytes for a slot and two hash entries
+    /// About 67 MB of kernel memory: 64 bytes for a slot and two hash entries
     /// for each connection.
     fn default() -> Self {
         Limits {
