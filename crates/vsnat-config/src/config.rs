@@ -35,6 +35,21 @@ impl Config {
             deny: self.deny.clone(),
         }
     }
+
+    /// The keys outside services, deny set and limits in which the other file
+    /// differs.
+    pub fn settings_unlike(&self, other: &Config) -> Vec<&'static str> {
+        let compared = [
+            ("name", self.name == other.name),
+            ("outer", self.outer == other.outer),
+            ("inner", self.inner == other.inner),
+            ("vips", self.vips == other.vips),
+            ("masquerade", self.masquerade == other.masquerade),
+            ("[timeouts]", self.timeouts == other.timeouts),
+        ];
+        let different = compared.into_iter().filter(|(_, same)| !same);
+        different.map(|(key, _)| key).collect()
+    }
 }
 
 /// Whose own traffic leaves by the address of the outer interface.
@@ -58,7 +73,7 @@ pub struct Limits {
 
 impl Default for Limits {
     /// A quarter of a million connections is an hour of 70 new ones a second
-    /// and some tens of megabytes; services and servers cost next to nothing.
+    /// and 64 megabytes; services and servers cost next to nothing.
     fn default() -> Self {
         Limits {
             connections: 262_144,

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use thiserror::Error;
 use vsnat_api::{Command, CommandError, Connections, Deny, InterfaceView, Services, Status};
+use vsnat_config::Config;
 use vsnat_dataplane::DataPlane;
 
 use crate::estimator::Estimator;
@@ -134,8 +135,21 @@ impl Engine {
     }
 
     /// Tells what the file now says differently; changes nothing.
-    pub fn compare(&self, file: &vsnat_config::Desired) -> Result<(), Gone> {
-        self.with(|parts| reconcile::report(&reconcile::running(&parts.data_plane), file))
+    pub fn compare(&self, file: &Config) -> Result<(), Gone> {
+        for setting in self.setup.config.settings_unlike(file) {
+            tracing::info!("a restart carries out what the file says now of {setting}");
+        }
+        if self.setup.config.limits != file.limits {
+            let name = &self.setup.name;
+            tracing::warn!(
+                "a restart would be refused, since the file has other [limits] now: `vsnat down \
+                 --name {name}` first, which ends all connections"
+            );
+        }
+        self.with(|parts| {
+            let running = reconcile::running(&parts.data_plane);
+            reconcile::compare(&running, &parts.record.applied, &file.desired());
+        })
     }
 
     /// Removes the data plane and restores the host as it was found.

@@ -33,13 +33,28 @@ pub(crate) fn reconcile(
             refusals.push(Refusal { command, error });
         }
     }
-    report(&wanted, file);
+    report_kept(&wanted, file);
     refusals
 }
 
-/// Tells line by line in what the run-time state differs from the file.
-pub(crate) fn report(running: &Desired, file: &Desired) {
-    let differences = diff(file, running);
+/// Tells what the next start would change to follow the file, and what it
+/// would keep. Changes nothing.
+pub(crate) fn compare(actual: &Desired, applied: &Desired, file: &Desired) {
+    let wanted = merge(actual, applied, file);
+    let changes = diff(actual, &wanted);
+    match changes.is_empty() {
+        true => tracing::info!("a restart changes no service and no denied network"),
+        false => tracing::info!("a restart carries out:"),
+    }
+    for command in changes {
+        tracing::info!("  {}", describe(&command));
+    }
+    report_kept(&wanted, file);
+}
+
+/// Tells line by line what was changed at run time and stays, unlike the file.
+fn report_kept(kept: &Desired, file: &Desired) {
+    let differences = diff(file, kept);
     if differences.is_empty() {
         return;
     }

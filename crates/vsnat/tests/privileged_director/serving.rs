@@ -104,10 +104,33 @@ fn sighup_reports_what_the_file_says_now() {
     bench.write("", &SERVICE.replace("8080", "8090"));
     director.signal(Signal::SIGHUP);
     until("the difference is told", || {
-        director.log().contains("- service TCP 192.168.28.167:8090")
+        director
+            .log()
+            .contains("  + service TCP 192.168.28.167:8090")
     });
+    let log = director.log();
+    assert!(log.contains("  - service TCP 192.168.28.167:8080"), "{log}");
+    assert!(
+        !log.contains("changed at run time"),
+        "only the file was: {log}"
+    );
     let list = bench.ipvsadm("-Sn").1;
     assert!(list.contains(":8080"), "nothing was changed: {list}");
+    assert_eq!(bench.ipvsadm("-A -t 192.168.28.168:9000").0, 0);
+    bench.write("masquerade = false", SERVICE);
+    director.signal(Signal::SIGHUP);
+    until("what ipvsadm changed is told", || {
+        let log = director.log();
+        let kept = "unlike the file:";
+        let kept = log.split_once(kept).map_or("", |(_, after)| after);
+        kept.contains("+ service TCP 192.168.28.168:9000")
+    });
+    let log = director.log();
+    assert!(
+        log.contains("what the file says now of masquerade"),
+        "{log}"
+    );
+    assert!(log.contains("a restart changes no service"), "{log}");
     assert_eq!(director.end(Signal::SIGTERM), Some(0));
 }
 
