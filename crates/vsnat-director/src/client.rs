@@ -18,6 +18,8 @@ use vsnat_api::{
     Command, CommandError, CommandRequest, CommandResponse, Connections, Deny, RUN_DIR, Services,
     Status,
 };
+use vsnat_config::DirectorName;
+use vsnat_dataplane::DataPlane;
 
 use crate::api::ErrorBody;
 
@@ -27,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Talks to the director behind a socket; every call waits for its answer.
 #[derive(Clone, Debug)]
 pub struct Client {
+    name: Option<DirectorName>,
     socket: PathBuf,
 }
 
@@ -37,9 +40,25 @@ pub enum ClientError {
         "no director answers on {}: {source}; start one with `vsnat run`, or name its socket with \
          --name, --socket or VSNAT_SOCKET{}",
         socket.display(),
-        sockets_here()
+        sockets_but(socket)
     )]
     NobodyAnswers { socket: PathBuf, source: io::Error },
+    #[error(
+        "director {name} has no daemon (nobody answers on {}: {source}), but its data plane is \
+         pinned and goes on forwarding: adopt it by `vsnat run` with its file, or remove it by \
+         `vsnat down --name {name}`",
+        socket.display()
+    )]
+    DaemonGone {
+        name: DirectorName,
+        socket: PathBuf,
+        source: io::Error,
+    },
+    #[error(
+        "the director on {} is ending and does not answer any more; look at its log, or ask again",
+        socket.display()
+    )]
+    Ended { socket: PathBuf },
     #[error("{} may not be used by this user; run this with sudo", socket.display())]
     Forbidden { socket: PathBuf },
     #[error("the director on {} refuses: {message}", socket.display())]
@@ -58,8 +77,10 @@ pub enum ClientError {
 }
 
 impl Client {
-    pub fn new(socket: &Path) -> Self {
+    /// The director that listens at `socket`, and its name if that is known.
+    pub fn new(name: Option<DirectorName>, socket: &Path) -> Self {
         Client {
+            name,
             socket: socket.to_owned(),
         }
     }
@@ -124,6 +145,9 @@ impl Client {
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|e| self.malformed(e.to_string()));
         }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return Err(self.ended());
+        }
         let message = match serde_json::from_slice::<ErrorBody>(&body) {
             Ok(body) => body.error,
             Err(_) => format!("HTTP status {status}"),
@@ -140,7 +164,7 @@ impl Client {
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let stream = UnixStream::connect(&self.socket).await;
         let stream = stream.map_err(|source| self.not_connected(source))?;
-        let broken = |error: hyper::Error| self.malformed(error.to_string());
+        let broken = |error: hyper::Error| self.broken(&error);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(broken)?;
@@ -173,9 +197,33 @@ impl Client {
     }
 
     fn nobody_answers(&self, source: io::Error) -> ClientError {
-        ClientError::NobodyAnswers {
+        let socket = self.socket.clone();
+        let is_pinned = |name: &DirectorName| DataPlane::is_pinned(name.as_str());
+        match self.name.clone().filter(is_pinned) {
+            Some(name) => ClientError::DaemonGone {
+                name,
+                socket,
+                source,
+            },
+            None => ClientError::NobodyAnswers { socket, source },
+        }
+    }
+
+    /// A connection that ends is the end of its director; all else is no
+    /// answer of one.
+    fn broken(&self, error: &hyper::Error) -> ClientError {
+        let is_end = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
+        let cause = std::error::Error::source(error);
+        let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
+        if is_end || cause.is_some() {
+            return self.ended();
+        }
+        self.malformed(error.to_string())
+    }
+
+    fn ended(&self) -> ClientError {
+        ClientError::Ended {
             socket: self.socket.clone(),
-            source,
         }
     }
 
@@ -194,10 +242,13 @@ impl Client {
 }
 
 /// The sockets that a user may have meant, as the end of a message.
-fn sockets_here() -> String {
+fn sockets_but(asked: &Path) -> String {
     let entries = fs::read_dir(RUN_DIR).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
-    let sockets = paths.filter(|path| path.extension().is_some_and(|end| end == "sock"));
+    let sockets = paths.filter(|path| {
+        let is_socket = path.extension().is_some_and(|end| end == "sock");
+        is_socket && path != asked
+    });
     let mut sockets: Vec<String> = sockets.map(|path| path.display().to_string()).collect();
     sockets.sort();
     match sockets.is_empty() {

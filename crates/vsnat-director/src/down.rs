@@ -71,16 +71,18 @@ pub enum DownError {
 pub fn down(options: &DownOptions) -> Result<DownOutcome, DownError> {
     let name = &options.name;
     let paths = Paths::find(name, options.socket.clone());
-    match Client::new(&paths.socket).down() {
+    let patience = match Client::new(Some(name.clone()), &paths.socket).down() {
         Ok(()) => {
             NameLock::wait(name.as_str(), &paths, DAEMON_ENDS)?.forget();
             return Ok(DownOutcome::ByDaemon);
         }
-        Err(ClientError::NobodyAnswers { .. }) => {}
+        Err(ClientError::NobodyAnswers { .. } | ClientError::DaemonGone { .. }) => Duration::ZERO,
+        // It is ending for another reason; what it leaves is seen to below.
+        Err(ClientError::Ended { .. }) => DAEMON_ENDS,
         Err(error) => return Err(error.into()),
-    }
+    };
     privilege::check()?;
-    let lock = NameLock::take(name.as_str(), &paths).map_err(|lock| match lock {
+    let lock = NameLock::wait(name.as_str(), &paths, patience).map_err(|lock| match lock {
         LockError::Held { .. } => DownError::Deaf {
             name: name.clone(),
             lock,

@@ -1,11 +1,16 @@
 //! Where a director of a given name keeps its files.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use vsnat_api::RUN_DIR;
 use vsnat_config::DirectorName;
 
-use crate::lock;
+use crate::{lock, record};
+
+/// What the files have after the director's name.
+const SOCKET: &str = ".sock";
+const LOCK: &str = ".lock";
 
 /// The files of one director. All are in `/run`: none outlives a reboot, as
 /// none of what they describe does.
@@ -22,12 +27,29 @@ pub struct Paths {
 
 impl Paths {
     pub fn of(name: &DirectorName) -> Self {
-        let file = |suffix: &str| PathBuf::from(format!("{RUN_DIR}/{name}.{suffix}"));
+        let file = |suffix: &str| PathBuf::from(format!("{RUN_DIR}/{name}{suffix}"));
         Paths {
-            socket: file("sock"),
-            lock: file("lock"),
-            record: file("state.json"),
+            socket: file(SOCKET),
+            lock: file(LOCK),
+            record: file(record::SUFFIX),
         }
+    }
+
+    /// The name of the director that listens at a socket, or did when it was
+    /// killed.
+    pub fn name_at(socket: &Path) -> Option<DirectorName> {
+        let entries = fs::read_dir(RUN_DIR).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| {
+            let name: DirectorName = entry
+                .file_name()
+                .to_str()?
+                .strip_suffix(LOCK)?
+                .parse()
+                .ok()?;
+            let listens = Paths::find(&name, None).socket == socket;
+            listens.then_some(name)
+        });
+        names.chain(own_name(socket)).next()
     }
 
     /// The files of a director that may run: its socket is where its daemon
@@ -45,4 +67,16 @@ impl Paths {
         }
         self
     }
+}
+
+/// The name that a socket in the usual place has.
+fn own_name(socket: &Path) -> Option<DirectorName> {
+    let name: DirectorName = socket
+        .file_name()?
+        .to_str()?
+        .strip_suffix(SOCKET)?
+        .parse()
+        .ok()?;
+    let is_usual = Paths::of(&name).socket == socket;
+    is_usual.then_some(name)
 }

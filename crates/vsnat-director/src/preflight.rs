@@ -35,11 +35,12 @@ pub enum PreflightError {
     )]
     Port { name: String, master: String },
     #[error(
-        "VIP {vip} is already on {interface} of this host, and must be on {outer}; remove it there \
-         (ip address del {vip} dev {interface}), or choose another VIP"
+        "VIP {} is already on {interface} of this host, and must be on {outer}; remove it there \
+         (ip address del {vip} dev {interface}), or choose another VIP",
+        vip.addr()
     )]
     VipOnOtherInterface {
-        vip: Ipv4Addr,
+        vip: Ipv4Net,
         interface: String,
         outer: String,
     },
@@ -92,6 +93,11 @@ pub enum PreflightError {
          one, or write masquerade = false"
     )]
     NoPortLeft,
+    #[error(
+        "IPv4 forwarding is off ({switch} is 0) and cannot be switched on here: {source}; \
+         switch it on where this host's sysctls can be written, as a container's host can"
+    )]
+    Forwarding { switch: String, source: io::Error },
     #[error("cannot look at {what} of this host: {source}")]
     Look {
         what: &'static str,
@@ -122,17 +128,18 @@ pub fn check(
     let bpffs = kernel()?;
     let links = link::all()?;
     let outer = interface(&links, &config.outer)?;
+    let mut chosen = vec![outer];
     for inner in &config.inner {
-        let inner = interface(&links, inner)?;
-        warn_unless_running(inner);
+        chosen.push(interface(&links, inner)?);
     }
-    warn_unless_running(outer);
 
     let addresses = address::all().map_err(|source| looking("addresses", source))?;
     let absent = absent_vips(config, &found_by_others(config, record, &addresses))?;
     unused_on_link(outer, &absent)?;
     masquerade_possible(config, name, record, &addresses)?;
     let forwarding = forwarding::found().map_err(|source| looking("IPv4 forwarding", source))?;
+    forwarding_possible(config, &forwarding)?;
+    warn(config, &chosen, &addresses);
     Ok(Host {
         outer: outer.clone(),
         addresses,
@@ -204,10 +211,43 @@ fn interface<'l>(links: &'l [Link], name: &str) -> Result<&'l Link, PreflightErr
     Ok(link)
 }
 
-fn warn_unless_running(link: &Link) {
-    if !link.is_running() {
+/// What works, but not as most would want it.
+fn warn(config: &Config, chosen: &[&Link], addresses: &[InterfaceAddress]) {
+    for link in chosen.iter().filter(|link| !link.is_running()) {
         let name = &link.name;
         tracing::warn!("{name} is down or has no carrier; nothing passes until it is up");
+    }
+    for bridge in chosen.iter().filter(|link| link.is_filtered_bridge()) {
+        let name = &bridge.name;
+        tracing::warn!(
+            "the frames of bridge {name} pass nftables and connection tracking, which slows \
+             service traffic down, and a prerouting rule that drops may stop it; mend it: {}",
+            link::UNFILTER_BRIDGES
+        );
+    }
+    let outer = address::networks_of(&config.outer, addresses);
+    for inner in inner_networks(config, addresses) {
+        let meets = |outer: &&Ipv4Net| outer.contains(&inner) || inner.contains(*outer);
+        if let Some(outer) = outer.iter().find(meets) {
+            tracing::warn!(
+                "the network {inner} behind the inner interfaces overlaps with {outer} on {}: \
+                 clients with addresses of {inner} are dropped as martians",
+                config.outer
+            );
+        }
+    }
+}
+
+/// Whether the switches that are off can be switched on.
+fn forwarding_possible(
+    config: &Config,
+    found: &[forwarding::Setting],
+) -> Result<(), PreflightError> {
+    let interfaces = std::iter::once(&config.outer).chain(&config.inner);
+    let refused = forwarding::refused(found, interfaces.map(String::as_str));
+    match refused {
+        None => Ok(()),
+        Some((switch, source)) => Err(PreflightError::Forwarding { switch, source }),
     }
 }
 
@@ -246,7 +286,7 @@ fn absent_vips(
             }),
             Some(owner) if owner.interface != outer => {
                 return Err(PreflightError::VipOnOtherInterface {
-                    vip: vip.addr(),
+                    vip: owner.address,
                     interface: owner.interface.clone(),
                     outer,
                 });

@@ -15,7 +15,7 @@ const CAP_BPF: u32 = 39;
 
 /// The process lacks a capability.
 #[derive(Debug, Error)]
-#[error("this needs root, and {missing} is missing; run it with sudo")]
+#[error("this needs root; run it with sudo (missing: {missing})")]
 pub struct PrivilegeError {
     missing: String,
 }

@@ -20,6 +20,9 @@ use crate::netns::Namespace;
 /// Counts the incompatible changes of the format.
 const FORMAT: u32 = 1;
 
+/// What the file of a record has after the director's name.
+pub(crate) const SUFFIX: &str = ".state.json";
+
 /// Identifies the running of this kernel since boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -93,6 +96,25 @@ impl Record {
             return Err(malformed(format!("its format is {}", record.format)));
         }
         Ok((record.boot == boot_id()).then_some(record))
+    }
+
+    /// Names of the other directors that work in this network namespace.
+    pub fn others_in(namespace: &Namespace, own: &Path) -> Vec<String> {
+        let Some(folder) = own.parent() else {
+            return Vec::new();
+        };
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let others = entries.map(|entry| entry.path()).filter(|path| path != own);
+        let mut names: Vec<String> = others
+            .filter_map(|path| {
+                let name = path.file_name()?.to_str()?.strip_suffix(SUFFIX)?.to_owned();
+                // One that cannot be read is refused to its own director.
+                let record = Record::load(&path).ok()??;
+                (record.namespace.cookie == namespace.cookie).then_some(name)
+            })
+            .collect();
+        names.sort();
+        names
     }
 
     /// Replaces the record as a whole; when this returns, it is on disk.

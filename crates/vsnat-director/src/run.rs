@@ -57,6 +57,12 @@ pub enum RunError {
          (vsnat down --name {name}), or give this one another --name"
     )]
     Elsewhere { name: DirectorName, place: String },
+    #[error(
+        "director {other} works in this network namespace already, and its VIPs, masquerade and \
+         forwarding would be mixed with those of {name}; take it down first (vsnat down --name \
+         {other}), or give {name} a namespace of its own by --netns"
+    )]
+    Occupied { name: DirectorName, other: String },
     #[error(transparent)]
     Socket(#[from] SocketError),
     #[error(transparent)]
@@ -94,6 +100,7 @@ pub fn run(options: RunOptions) -> Result<Ending, RunError> {
 
 fn run_locked(setup: Setup, config_path: Option<PathBuf>) -> Result<Ending, RunError> {
     not_elsewhere(&setup.name, &setup.paths, &setup.namespace)?;
+    alone_here(&setup.name, &setup.paths, &setup.namespace)?;
     let (_socket, listener) = ApiSocket::bind(&setup.paths.socket)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -110,6 +117,18 @@ fn run_locked(setup: Setup, config_path: Option<PathBuf>) -> Result<Ending, RunE
     );
     let ending = runtime.block_on(serve(engine, listener, signals, config_path))??;
     Ok(ending)
+}
+
+/// What two directors change of one host could not be told apart when one of
+/// them is taken down.
+fn alone_here(name: &DirectorName, paths: &Paths, here: &Namespace) -> Result<(), RunError> {
+    match Record::others_in(here, &paths.record).into_iter().next() {
+        None => Ok(()),
+        Some(other) => Err(RunError::Occupied {
+            name: name.clone(),
+            other,
+        }),
+    }
 }
 
 /// A director that was not taken down may have lived in another namespace. If

@@ -10,7 +10,7 @@ use vsnat_config::Config;
 use crate::output;
 
 pub fn main(file: &Path) -> anyhow::Result<ExitCode> {
-    let Some(config) = read(file)? else {
+    let Some(config) = read(file, "give the file to check")? else {
         return Ok(ExitCode::FAILURE);
     };
     let services = config.services.len();
@@ -23,11 +23,11 @@ pub fn main(file: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads a file; prints its mistakes, and gives nothing, when it has some.
-pub fn read(file: &Path) -> anyhow::Result<Option<Config>> {
+/// Reads a file; prints its mistakes, and gives nothing, when it has some. What
+/// to do when it cannot be read is the caller's to say.
+pub fn read(file: &Path, advice: &str) -> anyhow::Result<Option<Config>> {
     let name = file.display().to_string();
-    let text = fs::read_to_string(file)
-        .with_context(|| format!("cannot read {name}; name the director's file by --config"))?;
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {name}; {advice}"))?;
     match vsnat_config::parse(&name, &text) {
         Ok(config) => Ok(Some(config)),
         Err(mistakes) => {

@@ -151,8 +151,14 @@ impl Target {
         }
     }
 
-    pub fn name(&self) -> DirectorName {
-        self.name.clone().unwrap_or_default()
+    /// The name that was given, or that of the director behind the socket that
+    /// was given; none if nobody knows that socket.
+    pub fn known_name(&self) -> Option<DirectorName> {
+        match (&self.name, self.socket()) {
+            (Some(name), _) => Some(name.clone()),
+            (None, Some(socket)) => Paths::name_at(&socket),
+            (None, None) => Some(DirectorName::default()),
+        }
     }
 
     /// The socket that was named, in one way or another.
@@ -166,8 +172,9 @@ impl Target {
     }
 
     pub fn client(&self) -> vsnat_director::Client {
-        let paths = Paths::find(&self.name(), self.socket());
-        vsnat_director::Client::new(&paths.socket)
+        let name = self.known_name();
+        let paths = Paths::find(&name.clone().unwrap_or_default(), self.socket());
+        vsnat_director::Client::new(name, &paths.socket)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use vsnat_director::{DownOptions, DownOutcome, down};
 
 use crate::cli::DownArgs;
@@ -9,7 +10,10 @@ use crate::{log, output};
 
 pub fn main(args: DownArgs) -> anyhow::Result<ExitCode> {
     log::start();
-    let name = args.target.name();
+    let name = args.target.known_name().context(
+        "cannot tell which director listens on that socket: none does that was started since the \
+         last boot; name the one to take down by --name",
+    )?;
     let outcome = down(&DownOptions {
         name: name.clone(),
         socket: args.target.socket(),

@@ -9,7 +9,13 @@ const FILTER_ENV: &str = "VSNAT_LOG";
 const DEFAULT_FILTER: &str = "info";
 
 pub fn start() {
-    let filter = EnvFilter::try_from_env(FILTER_ENV);
+    let asked = std::env::var(FILTER_ENV).unwrap_or_default();
+    let asked = match asked.is_empty() {
+        true => DEFAULT_FILTER,
+        false => &asked,
+    };
+    let filter = EnvFilter::try_new(asked);
+    let mistake = filter.as_ref().err().map(ToString::to_string);
     let filter = filter.unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -17,4 +23,7 @@ pub fn start() {
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();
+    if let Some(mistake) = mistake {
+        tracing::warn!("{FILTER_ENV} is no filter ({mistake}); logging as for {DEFAULT_FILTER}");
+    }
 }

@@ -8,7 +8,7 @@ use crate::cli::RunArgs;
 use crate::{check, log};
 
 pub fn main(args: RunArgs) -> anyhow::Result<ExitCode> {
-    let Some(config) = check::read(&args.config)? else {
+    let Some(config) = check::read(&args.config, "name the director's file by --config")? else {
         return Ok(ExitCode::FAILURE);
     };
     log::start();

@@ -29,9 +29,9 @@ pub enum OpenError {
     )]
     BpfFs { path: PathBuf, source: io::Error },
     #[error(
-        "the pinned state of \"{name}\" was made {found}, and this is {wanted}; \
-         run `vsnat down --name {name}` to remove it (connections are lost), \
-         or start the director it was made by"
+        "the data plane pinned for director {name} was made {found}, and this one would be made \
+         {wanted}; put the old sizes back under [limits], or remove it and its connections by \
+         `vsnat down --name {name}`"
     )]
     OtherLayout {
         name: String,

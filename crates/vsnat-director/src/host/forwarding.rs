@@ -46,6 +46,26 @@ pub fn enable(interfaces: &[&str]) -> io::Result<()> {
     Ok(())
 }
 
+/// The first switch that is off and cannot be written; changes nothing.
+pub fn refused<'a>(
+    found: &[Setting],
+    interfaces: impl Iterator<Item = &'a str>,
+) -> Option<(String, io::Error)> {
+    let switches = std::iter::once(GLOBAL.to_owned()).chain(interfaces.map(switch_of));
+    let is_on = |switch: &String| {
+        let is_on = |setting: &&Setting| setting.switch == *switch && setting.value == ON;
+        found.iter().any(|setting| is_on(&setting))
+    };
+    let mut off = switches.filter(|switch| !is_on(switch));
+    off.find_map(|switch| {
+        let path = path_of(&switch);
+        let opened = fs::OpenOptions::new().write(true).open(&path);
+        opened
+            .err()
+            .map(|error| (path.display().to_string(), error))
+    })
+}
+
 /// Sets every switch back; one whose interface is gone needs nothing.
 pub fn restore(settings: &[Setting]) -> io::Result<()> {
     for Setting { switch, value } in settings {

@@ -1,5 +1,7 @@
 //! The interfaces of the host, as `ip` tells them.
 
+use std::fs;
+
 use serde::Deserialize;
 
 use super::tool::{Tool, ToolError};
@@ -10,6 +12,12 @@ const ETHERNET: &str = "ether";
 /// Kinds of master under which a device carries frames of somebody else's
 /// interface: packets belong to the master there.
 const AGGREGATES: [&str; 4] = ["bridge", "bond", "team", "openvswitch"];
+
+/// Whether every bridge's frames pass nftables; there with br_netfilter loaded.
+const FILTER_BRIDGES: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+
+/// What keeps them from it.
+pub const UNFILTER_BRIDGES: &str = "sysctl -w net.bridge.bridge-nf-call-iptables=0";
 
 /// An interface.
 #[derive(Clone, Debug, Deserialize)]
@@ -33,6 +41,8 @@ pub struct Link {
 #[derive(Clone, Debug, Deserialize)]
 struct LinkInfo {
     #[serde(default)]
+    info_kind: Option<String>,
+    #[serde(default)]
     info_slave_kind: Option<String>,
 }
 
@@ -46,6 +56,13 @@ impl Link {
         let master = self.master.as_deref()?;
         let kind = self.linkinfo.as_ref()?.info_slave_kind.as_deref()?;
         AGGREGATES.contains(&kind).then_some(master)
+    }
+
+    /// A bridge whose ports' frames pass nftables and connection tracking.
+    pub fn is_filtered_bridge(&self) -> bool {
+        let kind = self.linkinfo.as_ref().and_then(|i| i.info_kind.as_deref());
+        let setting = fs::read_to_string(FILTER_BRIDGES).unwrap_or_default();
+        kind == Some("bridge") && setting.trim() == "1"
     }
 
     /// Administratively up, and with a carrier.

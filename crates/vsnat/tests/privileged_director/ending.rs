@@ -1,5 +1,6 @@
 //! Every way in which a director ends, and what it leaves.
 
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -107,6 +108,58 @@ fn a_crash_is_adopted_or_restored() {
     second.end(Signal::SIGKILL);
     assert!(bench.down().contains("by its record"));
     assert_eq!(bench.snapshot(), before);
+}
+
+#[test]
+fn without_a_daemon_clients_say_that_it_forwards_on() {
+    let bench = Bench::new();
+    bench.write("", SERVICE);
+    bench.start().end(Signal::SIGKILL);
+    let name = &bench.name;
+    let said = String::from_utf8(bench.vsnat(&["status"]).stderr).unwrap();
+    assert!(said.contains("goes on forwarding"), "{said}");
+    assert!(
+        said.contains(&format!("`vsnat down --name {name}`")),
+        "{said}"
+    );
+    assert!(bench.ipvsadm("-Ln").1.contains("goes on forwarding"));
+}
+
+#[test]
+fn down_takes_the_director_whose_socket_is_named() {
+    let bench = Bench::new();
+    let before = bench.snapshot();
+    bench.write("", SERVICE);
+    bench.start().end(Signal::SIGKILL);
+    let down = |socket: &str| {
+        let mut down = Command::new(env!("CARGO_BIN_EXE_vsnat"));
+        down.arg("down").env("VSNAT_SOCKET", socket).output()
+    };
+    let unknown = down("/run/vsnat-dt-no-such.sock").unwrap();
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(said.contains("cannot tell which director"), "{said}");
+    let done = down(&format!("/run/vsnat/{}.sock", bench.name)).unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(
+        said.contains(&format!("director {} is down", bench.name)),
+        "{said}"
+    );
+    assert_eq!(bench.snapshot(), before);
+}
+
+#[test]
+fn two_downs_at_once_both_succeed() {
+    let bench = Bench::new();
+    let before = bench.snapshot();
+    bench.write("", SERVICE);
+    let mut director = bench.start();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| bench.down());
+        }
+    });
+    assert_eq!(bench.snapshot(), before);
+    assert_eq!(director.end(Signal::SIGCONT), Some(0), "{}", director.log());
 }
 
 #[test]

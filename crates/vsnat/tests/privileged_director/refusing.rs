@@ -100,6 +100,32 @@ fn a_second_daemon_of_the_same_name() {
 }
 
 #[test]
+fn a_second_director_in_the_same_namespace() {
+    let bench = Bench::new();
+    bench.write("", SERVICE);
+    let mut first = bench.start();
+    let name = &bench.name;
+    let before = bench.snapshot();
+    let refused = || {
+        let mut other = bench.run_command();
+        let output = other.args(["--name", "vsnat-dt-other"]).output();
+        let said = String::from_utf8(output.unwrap().stderr).unwrap();
+        assert!(
+            said.contains(&format!("director {name} works in this network namespace")),
+            "{said}"
+        );
+        assert!(
+            said.contains(&format!("vsnat down --name {name}")),
+            "{said}"
+        );
+    };
+    refused();
+    assert_eq!(bench.snapshot(), before);
+    first.end(Signal::SIGKILL);
+    refused();
+}
+
+#[test]
 fn another_namespace_under_the_same_name() {
     let bench = Bench::new();
     bench.write("", SERVICE);
