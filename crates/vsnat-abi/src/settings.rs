@@ -19,7 +19,9 @@ pub struct Settings {
     pub icmp_burst_ns: u64,
     /// Timeout of connections without an answer while the table is short.
     pub embryonic: Coarse,
-    pub zero: u32,
+    /// Free slots that a CPU takes at a time, at most [`crate::table::STASH_SIZE`]:
+    /// what it holds, no other CPU can use.
+    pub stash_refill: u32,
 }
 
 const _: () = assert!(size_of::<Settings>() == 96);
@@ -47,7 +49,7 @@ impl Default for Settings {
             icmp_interval_ns: ICMP_INTERVAL_NS,
             icmp_burst_ns: ICMP_BURST_NS,
             embryonic: coarse_span_from_ms(EMBRYONIC_MS),
-            zero: 0,
+            stash_refill: 1,
         }
     }
 }

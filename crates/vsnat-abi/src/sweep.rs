@@ -33,6 +33,9 @@ pub const TICK_UNLINKS: u32 = 512;
 pub const TICK_NS_MAX: u64 = 300_000;
 /// Distance of the ticks: a table of a million slots is passed in 1.3 s.
 pub const TICK_INTERVAL_NS: u64 = 20_000_000;
+/// Distance of the ticks while the sweeper is behind: it then takes a quarter of
+/// one CPU at most, and the idle one next to nothing.
+pub const CATCH_UP_NS: u64 = 1_000_000;
 /// Above this share of the capacity, in percent, connections without an answer
 /// get the short timeout.
 pub const PRESSURE_PERCENT: u64 = 80;

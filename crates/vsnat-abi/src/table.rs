@@ -3,8 +3,11 @@
 /// Free slot indices that one CPU holds, so that opening meets no lock.
 pub const STASH_SIZE: usize = 16;
 
-/// Indices taken from the queue at a time.
+/// Indices taken from the queue at a time, where the table is large.
 pub const STASH_REFILL: u32 = 8;
+
+/// All CPUs together hold no more than this part of the table.
+pub const STASH_SHARE: u32 = 16;
 
 /// One CPU's free slots. Written by the packet path.
 #[repr(C, align(8))]

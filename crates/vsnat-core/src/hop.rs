@@ -118,7 +118,7 @@ pub(crate) fn cached<T: Tables>(
     now: Coarse,
 ) -> Option<Next> {
     let name = way.hop;
-    if name == NO_HOP || now.wrapping_sub(way.asked) > WAY_FRESH {
+    if name == NO_HOP || age(way.asked, now) > WAY_FRESH {
         return None;
     }
     let hop = tables.hop(hop_index(name))?;
@@ -129,7 +129,7 @@ pub(crate) fn cached<T: Tables>(
         || word_tag(link) != tag
         || word_tag(asked) != tag
         || (asked >> 32) as u16 != generation
-        || now.wrapping_sub(asked as Coarse) > HOP_FRESH
+        || age(asked as Coarse, now) > HOP_FRESH
     {
         return None;
     }
@@ -170,7 +170,8 @@ pub(crate) fn ask<P: Packet, T: Tables>(
             let identity = u64::from(ifindex) | u64::from(next_hop.raw()) << 32;
             let name = match entry(tables, identity, now) {
                 None => NO_HOP,
-                Some((index, hop, tag)) => {
+                Some((index, hop)) => {
+                    let tag = tag_of(identity);
                     let tag_bits = u64::from(tag) << 48;
                     hop.set(
                         dst_mac | tag_bits,
@@ -193,27 +194,43 @@ pub(crate) fn ask<P: Packet, T: Tables>(
     }
 }
 
+/// CPUs read the clock at different moments: what another one asked just now
+/// may lie ahead, and is not old.
+#[inline(always)]
+fn age(then: Coarse, now: Coarse) -> Coarse {
+    let age = now.wrapping_sub(then);
+    if age < 1 << 31 { age } else { 0 }
+}
+
 /// The entry of a neighbour: its own, or one that it may take.
 #[inline(always)]
-fn entry<T: Tables>(tables: &T, identity: u64, now: Coarse) -> Option<(u32, Shared<Hop>, u16)> {
+fn entry<T: Tables>(tables: &T, identity: u64, now: Coarse) -> Option<(u32, Shared<Hop>)> {
     let first = home(identity);
     for probe in 0..HOP_PROBES {
         let index = (first + probe) & (HOPS - 1);
         let hop = tables.hop(index)?;
         if hop.identity() == identity {
-            return Some((index, hop, word_tag(hop.link())));
+            return Some((index, hop));
         }
     }
     for probe in 0..HOP_PROBES {
         let index = (first + probe) & (HOPS - 1);
         let hop = tables.hop(index)?;
         let owner = hop.identity();
-        let idle = now.wrapping_sub(hop.asked() as Coarse) > HOP_IDLE;
+        let idle = age(hop.asked() as Coarse, now) > HOP_IDLE;
         if (owner == 0 || idle) && hop.claim(owner, identity) {
-            return Some((index, hop, word_tag(hop.link()).wrapping_add(1)));
+            return Some((index, hop));
         }
     }
     None
+}
+
+/// The tag of a neighbour is a hash of it: two that follow each other in an
+/// entry differ but once in 65,536 times, and then only ways that are older
+/// than a minute could be misled, which are asked again after seconds.
+#[inline(always)]
+fn tag_of(identity: u64) -> u16 {
+    (identity.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16
 }
 
 #[inline(always)]

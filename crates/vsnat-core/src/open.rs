@@ -21,6 +21,8 @@ use crate::{Inserted, Shared, Tables, hop, schedule, slots};
 
 /// Source ports that are tried, the client's own first.
 const PORT_TRIES: u32 = 8;
+/// Attempts to take over a closed connection's slot.
+const LEAVE_ATTEMPTS: u32 = 2;
 /// Ports below are for servers.
 const PORT_MIN: u16 = 1_024;
 /// IPVS never schedules active FTP data: its connection must exist already.
@@ -29,12 +31,17 @@ const FTP_DATA: u16 = 20;
 /// The service a packet is sent to.
 #[inline(always)]
 pub(crate) fn service_of<T: Tables>(tables: &T, head: &Head) -> Option<u32> {
-    tables.find_service(&ServiceKey4 {
+    tables.find_service(&service_key(head))
+}
+
+#[inline(always)]
+fn service_key(head: &Head) -> ServiceKey4 {
+    ServiceKey4 {
         vip: head.key.dst,
         port: head.key.dst_port,
         protocol: head.key.protocol,
         zero: 0,
-    })
+    }
 }
 
 /// Sources that the administrator refuses, and sources that cannot be.
@@ -61,9 +68,7 @@ fn opens(flags: u8) -> bool {
 /// A SYN on a connection that is over starts a new one.
 #[inline(always)]
 pub(crate) fn is_reuse(head: &Head, found: &Found) -> bool {
-    use vsnat_abi::slot::state::{CLOSE, TIME_WAIT};
-    let over = matches!(found.word.state(), TIME_WAIT | CLOSE);
-    head.key.protocol == TCP && head.flags & SYN != 0 && over
+    head.key.protocol == TCP && opens(head.flags) && is_over(found.word)
 }
 
 /// A slot in phase Opening, ours alone until it is published.
@@ -128,8 +133,8 @@ pub(crate) fn open<T: Tables>(
         let inserted = tables.insert_flow(&head.key, reference);
         if inserted != Inserted::Yes {
             tables.remove_flow(&slot.reply());
-            count_connection(tables, dest, state, u32::MAX);
-            slots::abandon(slot, now);
+            let left = slots::abandon(slot, now);
+            count_connection(tables, dest, left.state(), u32::MAX);
             return lost(tables, head, inserted);
         }
     }
@@ -169,18 +174,44 @@ fn fresh<T: Tables>(tables: &mut T) -> Result<Place, Stop> {
 /// stays, since the client's key leads to it; its epoch changes.
 #[inline(always)]
 fn again<T: Tables>(tables: &mut T, closed: &Found) -> Result<Place, Stop> {
-    let word = closed.word.in_phase(Phase::Opening).next_epoch();
-    if closed.slot.change_word(closed.word, word).is_err() {
+    let Some(left) = leave(closed) else {
         return Err(Stop::drop(Reason::OpenRace));
-    }
+    };
+    let word = opening(left);
     tables.remove_flow(&closed.other);
-    count_connection(tables, closed.slot.dest(), closed.word.state(), u32::MAX);
+    count_connection(tables, closed.slot.dest(), left.state(), u32::MAX);
     Ok(Place {
         index: closed.index,
         slot: closed.slot,
         word,
         known: Known::Yes,
     })
+}
+
+/// The word that a closed connection was left with. A packet that only moved
+/// its deadline is no reason to lose the SYN.
+#[inline(always)]
+fn leave(closed: &Found) -> Option<SlotWord> {
+    let mut word = closed.word;
+    for _ in 0..LEAVE_ATTEMPTS {
+        match closed.slot.change_word(word, opening(word)) {
+            Ok(()) => return Some(word),
+            Err(seen) if seen.same_tenancy(word) && is_over(seen) => word = seen,
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+#[inline(always)]
+fn opening(word: SlotWord) -> SlotWord {
+    word.in_phase(Phase::Opening).next_epoch()
+}
+
+#[inline(always)]
+fn is_over(word: SlotWord) -> bool {
+    use vsnat_abi::slot::state::{CLOSE, TIME_WAIT};
+    matches!(word.state(), TIME_WAIT | CLOSE)
 }
 
 /// Another CPU opened the same flow at the same time: its connection counts.
@@ -231,7 +262,7 @@ fn claim<T: Tables>(
     reference: FlowRef,
 ) -> Inserted {
     let Some(reply) = reply_key(tables, dest, head, port) else {
-        return Inserted::Full;
+        return Inserted::Exists;
     };
     slot.set_dest(dest);
     slot.set_reply(reply);
@@ -242,6 +273,11 @@ fn claim<T: Tables>(
 #[inline(always)]
 fn reply_key<T: Tables>(tables: &T, dest: u32, head: &Head, port: Be16) -> Option<FlowKey4> {
     let server = tables.dest(dest)?;
+    // A view is read without a lock: one that was replaced meanwhile may name
+    // a server of another service.
+    if server.service() != service_key(head) {
+        return None;
+    }
     let server_port = match server.port() {
         Be16::ZERO => head.key.dst_port,
         port => port,

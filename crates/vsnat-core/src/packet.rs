@@ -53,6 +53,9 @@ pub trait Packet {
     /// interface: a frame with a VLAN tag belongs to another one above it.
     fn is_for_host(&self) -> bool;
 
+    /// Bytes of the frame.
+    fn length(&self) -> u32;
+
     /// Payload bytes of each segment it stands for, 0 if it is one packet.
     fn segment_size(&self) -> u32;
 

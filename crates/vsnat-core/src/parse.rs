@@ -25,6 +25,8 @@ const FRAGMENT_OFFSET: u16 = 0x1fff;
 const FRONT_IP: usize = 34;
 const FRONT_UDP: usize = 42;
 const FRONT_TCP: usize = 54;
+/// A UDP header; for TCP the front is the test.
+const TRANSPORT_MIN: u32 = 8;
 
 /// Place of a packet in the datagram it is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +85,17 @@ pub(crate) fn parse<P: Packet>(packet: &mut P) -> Option<Head> {
         part: part(fragment),
         may_fragment: fragment & DF == 0,
     };
+    if head.total == 0 && packet.segment_size() != 0 {
+        // More than 64 KiB in one packet of many segments (BIG TCP): the field
+        // cannot hold it.
+        head.total = packet.length().wrapping_sub(ETH_LEN);
+    }
+    if head.total < l4 - ETH_LEN + TRANSPORT_MIN
+        || head.total > packet.length().wrapping_sub(ETH_LEN)
+    {
+        // The stack counts and drops what lies about its length.
+        return None;
+    }
     if head.part == Part::Later {
         return Some(head);
     }

@@ -8,7 +8,7 @@ use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::flow::{Direction, FlowKey4};
 use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::net::Be32;
-use vsnat_abi::service::{Service, View};
+use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::{Slot, SlotWord};
 use vsnat_abi::table::{Shared as SharedWords, Stash};
@@ -236,6 +236,11 @@ impl Shared<Dest> {
 
 impl Shared<Dest> {
     #[inline(always)]
+    pub fn service(self) -> ServiceKey4 {
+        read!(self, service)
+    }
+
+    #[inline(always)]
     pub fn weight(self) -> u32 {
         read!(self, weight)
     }
@@ -351,6 +356,11 @@ impl Shared<Settings> {
     #[inline(always)]
     pub fn icmp_burst_ns(self) -> u64 {
         read!(self, icmp_burst_ns)
+    }
+
+    #[inline(always)]
+    pub fn stash_refill(self) -> u32 {
+        read!(self, stash_refill)
     }
 
     #[inline(always)]

@@ -7,6 +7,10 @@ use vsnat_abi::time::Coarse;
 
 use crate::{Shared, Tables};
 
+/// A slot that is abandoned is known to stray answers only: losing against
+/// more than a few of them does not happen.
+const ATTEMPTS: u32 = 4;
+
 /// Takes a slot that nobody refers to. `None`: the table is full.
 #[inline(always)]
 pub(crate) fn take<T: Tables>(tables: &mut T) -> Option<u32> {
@@ -18,11 +22,20 @@ pub(crate) fn take<T: Tables>(tables: &mut T) -> Option<u32> {
 
 /// Lets go of a slot that was prepared but not published. A reply may have met
 /// its key, so it rests like every other one before it is used again.
+/// Answers the word as it was: a late answer of the server may have moved the
+/// connection on, and whoever takes it out of the counts must know to where.
 #[inline(always)]
-pub(crate) fn abandon(slot: Shared<Slot>, now: Coarse) {
-    let word = slot.word();
+pub(crate) fn abandon(slot: Shared<Slot>, now: Coarse) -> SlotWord {
+    let mut word = slot.word();
     let rest = SlotWord::new(Phase::Dying, 0, word.generation(), now.wrapping_add(REST));
+    for _ in 0..ATTEMPTS {
+        match slot.change_word(word, rest) {
+            Ok(()) => return word,
+            Err(seen) => word = seen,
+        }
+    }
     slot.set_word(rest);
+    word
 }
 
 #[inline(always)]
@@ -40,7 +53,11 @@ fn from_stash<T: Tables>(tables: &mut T) -> Option<u32> {
 fn refill<T: Tables>(tables: &mut T) -> Option<()> {
     let stash = tables.stash()?;
     let mut count = 0;
+    let wanted = tables.settings()?.stash_refill();
     for _ in 0..STASH_REFILL {
+        if count >= wanted {
+            break;
+        }
         let Some(slot) = tables.pop_free() else { break };
         stash.set_slot(count, slot);
         count += 1;

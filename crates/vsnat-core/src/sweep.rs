@@ -66,13 +66,13 @@ pub fn visit<T: Tables>(
             if !passed(word.deadline(), now) {
                 return Visit::Idle;
             }
-            slot.set_word(SlotWord::new(
-                Phase::Free,
-                0,
-                word.generation().wrapping_add(1),
-                0,
-            ));
-            tables.push_free(index);
+            let generation = word.generation().wrapping_add(1);
+            slot.set_word(SlotWord::new(Phase::Free, 0, generation, 0));
+            if tables.push_free(index).is_none() {
+                // The queue was busy: the slot rests once more.
+                slot.set_word(SlotWord::new(Phase::Dying, 0, generation, now));
+                return Visit::Idle;
+            }
             Visit::Freed
         }
     }

@@ -70,7 +70,8 @@ pub trait Tables {
     /// Free slots of this CPU.
     fn stash(&self) -> Option<Shared<Stash>>;
     fn pop_free(&mut self) -> Option<u32>;
-    fn push_free(&mut self, slot: u32);
+    /// `None`: the queue did not take it.
+    fn push_free(&mut self, slot: u32) -> Option<()>;
 
     fn find_service(&self, key: &ServiceKey4) -> Option<u32>;
     fn service(&self, index: u32) -> Option<Shared<Service>>;

@@ -8,7 +8,7 @@ use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::dest_state;
 use vsnat_abi::filter::{FILTER_SERVERS, FILTER_VIPS};
 use vsnat_abi::flow::{Direction, FlowKey4};
-use vsnat_abi::settings::Settings;
+use vsnat_abi::settings::{Settings, deny};
 use vsnat_abi::time::{Coarse, coarse_from_ns};
 
 use crate::find::{Found, find};
@@ -129,7 +129,7 @@ fn established<T: Tables>(
     found: Found,
     now: Coarse,
 ) -> Result<Found, Stop> {
-    if settings.denied() != 0 && tables.denied(head.key.src) != 0 {
+    if settings.denied() != 0 && tables.denied(head.key.src) & deny::DENIED != 0 {
         return Err(Stop::drop(Reason::Denied));
     }
     if is_reuse(head, &found) {

@@ -32,7 +32,7 @@ pub trait Backend {
 
     /// Sets the bits of a source prefix, or removes it where they are zero.
     fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError>;
-    fn deny(&self) -> Vec<(Ipv4Net, u32)>;
+    fn deny(&self) -> Result<Vec<(Ipv4Net, u32)>, BackendError>;
 
     fn dest_totals(&self, dest: u32) -> Totals;
     fn counters(&self) -> [u64; COUNTERS];

@@ -168,3 +168,74 @@ proptest! {
         prop_assert_eq!((table.live, table.dying, table.free), (0, 0, limits.connections));
     }
 }
+
+/// What a director that is killed inside of a command leaves, the next mends.
+#[test]
+fn adoption_finishes_what_a_killed_director_began() {
+    use case_table::{add_server, dropped, sent, web};
+    use vsnat_abi::destination::dest_state;
+    use vsnat_abi::net::{Be16, Be32};
+    use vsnat_abi::service::{NO_VIEW, ServiceKey4};
+    use vsnat_dataplane::Backend;
+
+    let syn =
+        |port| Frame::outer(([203, 0, 113, 5], port), ([198, 51, 100, 7], 80)).tcp(Flags::Syn);
+    let key4 = ServiceKey4 {
+        vip: Be32::from_bytes([198, 51, 100, 7]),
+        port: Be16::from_host(80),
+        protocol: 6,
+        zero: 0,
+    };
+
+    // Before the key of a new service was written.
+    let mut world = ModelWorld::new();
+    let service = web(&mut world);
+    let mut model = world.plane.into_backend();
+    model.remove_service_key(key4).unwrap();
+    world.plane = Plane::new(model);
+    sent(&mut world, Side::Outer, syn(1));
+
+    // Before a new server was put into the order.
+    add_server(&mut world, service, endpoint(SERVER_B, 80), 1);
+    let model = world.plane.into_backend();
+    let memory = *model.memory();
+    let view = memory.services.read(0).unwrap().view as u32;
+    let mut before = memory.views.read(view).unwrap();
+    before.servers = 1;
+    before.period = 1;
+    before.ring_entries = 1;
+    memory.views.write(view, before);
+    world.plane = Plane::new(model);
+    let served: Vec<_> = (2..6)
+        .map(|port| sent(&mut world, Side::Outer, syn(port))[33])
+        .collect();
+    assert_eq!(
+        served.iter().filter(|last| **last == SERVER_B[3]).count(),
+        2
+    );
+
+    // Between the two halves of a deletion: no view, but still a service.
+    let model = world.plane.into_backend();
+    let memory = *model.memory();
+    let mut record = memory.services.read(0).unwrap();
+    record.view = NO_VIEW;
+    memory.services.write(0, record);
+    world.plane = Plane::new(model);
+    sent(&mut world, Side::Outer, syn(6));
+
+    // A deleted server is still a deleted one.
+    let address = endpoint(SERVER_A, 80);
+    world
+        .apply(&Command::DeleteServer { service, address })
+        .unwrap();
+    world.plane = Plane::new(world.plane.into_backend());
+    let deleted = world.plane.backend().memory().dests.iter();
+    assert_eq!(
+        deleted
+            .filter(|(_, d)| d.state == dest_state::DELETED)
+            .count(),
+        1
+    );
+    let ack = Frame::outer(([203, 0, 113, 5], 1), ([198, 51, 100, 7], 80)).tcp(Flags::Ack);
+    dropped(&mut world, Side::Outer, ack, "server_gone");
+}

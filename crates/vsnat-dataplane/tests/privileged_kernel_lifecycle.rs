@@ -212,6 +212,29 @@ fn another_version_is_refused_and_half_a_data_plane_is_replaced() {
     assert_eq!(world.plane.services(), []);
 }
 
+#[test]
+fn pins_without_the_last_of_them_are_not_adopted() {
+    let mut world = KernelWorld::new("half", LIMITS);
+    web(&mut world);
+    world.close();
+    let folder = format!("/sys/fs/bpf/vsnat/{}", world.name());
+    for pin in [map::INFO, map::FREE] {
+        std::fs::remove_file(format!("{folder}/{pin}")).unwrap();
+    }
+    assert!(
+        DataPlane::is_pinned(world.name()),
+        "half a data plane is something to remove"
+    );
+    let smaller = Limits {
+        connections: 500,
+        ..LIMITS
+    };
+    let origin = world.reopen(&options(world.name(), smaller));
+    assert_eq!(origin, Origin::Loaded);
+    assert_eq!(world.plane.services(), []);
+    assert_eq!(world.plane.table().capacity, smaller.connections);
+}
+
 fn write_abi_version(name: &str, version: u32) {
     let pin = format!("/sys/fs/bpf/vsnat/{name}/{}", map::INFO);
     let data = Map::Array(MapData::from_pin(pin).unwrap());

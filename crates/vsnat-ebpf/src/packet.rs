@@ -85,6 +85,12 @@ impl Packet for TcPacket {
     }
 
     #[inline(always)]
+    fn length(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { (*self.skb).len }
+    }
+
+    #[inline(always)]
     fn segment_size(&self) -> u32 {
         // SAFETY: as above.
         unsafe { (*self.skb).gso_size }

@@ -11,7 +11,9 @@ use aya_ebpf::helpers::{
 use core::ffi::c_void;
 #[cfg(not(feature = "other-tick"))]
 use vsnat_abi::sweep::TICK_INTERVAL_NS;
-use vsnat_abi::sweep::{PRESSURE_PERCENT, Sweep, TICK_NS_MAX, TICK_SLOTS, TICK_UNLINKS};
+use vsnat_abi::sweep::{
+    CATCH_UP_NS, PRESSURE_PERCENT, Sweep, TICK_NS_MAX, TICK_SLOTS, TICK_UNLINKS,
+};
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_core::Tables;
 use vsnat_core::sweep::{Pressure, Visit, visit};
@@ -51,10 +53,13 @@ pub fn arm() -> i64 {
 
 /// One tick.
 unsafe extern "C" fn tick(_map: *mut c_void, _key: *mut u32, cell: *mut TimerCell) -> i64 {
-    sweep();
+    let next_ns = match sweep() {
+        Pace::Even => TICK_INTERVAL_NS,
+        Pace::Behind => CATCH_UP_NS,
+    };
     // SAFETY: the kernel passes the element whose timer fired.
     unsafe {
-        bpf_timer_start(&raw mut (*cell).timer, TICK_INTERVAL_NS, 0);
+        bpf_timer_start(&raw mut (*cell).timer, next_ns, 0);
     }
     0
 }
@@ -72,14 +77,22 @@ struct Tick {
     freed: u64,
     short: u64,
     passes: u64,
+    cut_short: u64,
     /// Live connections of the pass that ended in this tick.
     live_of_pass: u64,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Even,
+    /// The tick ended before its slots did.
+    Behind,
+}
+
 #[inline(always)]
-fn sweep() {
+fn sweep() -> Pace {
     let (Some(state), Some(shared)) = (maps::SWEEP.get_ptr_mut(0), KernelTables.shared()) else {
-        return;
+        return Pace::Even;
     };
     // SAFETY: this callback is the only writer; the element stays.
     let state = unsafe { &mut *state };
@@ -98,6 +111,7 @@ fn sweep() {
         freed: zero,
         short: pressure(state),
         passes: zero,
+        cut_short: zero,
         live_of_pass: zero,
     };
     if end != 0 {
@@ -107,6 +121,11 @@ fn sweep() {
         }
     }
     report(state, &tick);
+    if tick.cut_short != 0 {
+        Pace::Behind
+    } else {
+        Pace::Even
+    }
 }
 
 #[inline(always)]
@@ -179,6 +198,7 @@ unsafe extern "C" fn look(_round: u32, context: *mut c_void) -> i64 {
         tick.passes += 1;
     }
     if tick.unlinked >= u64::from(TICK_UNLINKS) {
+        tick.cut_short = 1;
         return 1;
     }
     if tick.looked % CLOCK_EVERY != 0 {
@@ -186,9 +206,9 @@ unsafe extern "C" fn look(_round: u32, context: *mut c_void) -> i64 {
     }
     // SAFETY: a helper without arguments.
     let now_ns = unsafe { bpf_ktime_get_ns() };
-    if now_ns - tick.started_ns > TICK_NS_MAX {
-        1
-    } else {
-        0
+    if now_ns - tick.started_ns <= TICK_NS_MAX {
+        return 0;
     }
+    tick.cut_short = 1;
+    1
 }

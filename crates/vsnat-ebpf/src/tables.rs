@@ -137,9 +137,8 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn push_free(&mut self, slot: u32) {
-        // The queue has room for every slot.
-        let _ = maps::FREE.push(slot, 0);
+    fn push_free(&mut self, slot: u32) -> Option<()> {
+        maps::FREE.push(slot, 0).ok()
     }
 
     #[inline(always)]

@@ -6,7 +6,8 @@ use aya::maps::{Array, Map, MapData};
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use vsnat_abi::map;
-use vsnat_abi::table::Info;
+use vsnat_abi::settings::Settings;
+use vsnat_abi::table::{Info, STASH_REFILL, STASH_SHARE};
 use vsnat_api::Side;
 
 use crate::kernel::error::{chain, map_reason, program_reason};
@@ -140,9 +141,13 @@ fn is_adopted(pins: &Pins, limits: &Limits) -> Result<bool, OpenError> {
     if !pins.exist() {
         return Ok(false);
     }
-    let found = read_info(pins)?;
+    let found = match pins.map(map::INFO).exists() {
+        true => read_info(pins)?,
+        false => Info::default(),
+    };
     if found.abi_version == 0 {
-        // Its maker died before it was finished: nothing refers to it.
+        // Whoever made or removed it died before the end: its maps must not be
+        // mixed with new ones.
         let removed = pins.remove();
         removed.map_err(|error| OpenError::Map {
             map: map::INFO,
@@ -211,9 +216,7 @@ fn load_over(
     let mut plane = Plane::new(maps);
     if !adopted {
         let memory = *plane.backend().memory();
-        memory
-            .settings
-            .write(0, vsnat_abi::settings::Settings::default());
+        memory.settings.write(0, first_settings(&options.limits));
         plane.set_timeouts(&Timeouts::default());
     }
     arm(&mut ebpf)?;
@@ -238,6 +241,16 @@ fn load_over(
         version: object.version,
     };
     Ok((data_plane, origin))
+}
+
+/// A small table on many CPUs must not be spread over their stashes.
+fn first_settings(limits: &Limits) -> Settings {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from) as u32;
+    let share = limits.connections / STASH_SHARE / cpus;
+    Settings {
+        stash_refill: share.clamp(1, STASH_REFILL),
+        ..Settings::default()
+    }
 }
 
 fn load(object: &Object, limits: &Limits, pins: Option<&Pins>) -> Result<Ebpf, OpenError> {

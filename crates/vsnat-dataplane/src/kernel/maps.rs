@@ -89,8 +89,7 @@ impl Backend for KernelMaps {
     }
 
     fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError> {
-        let address = u32::from_ne_bytes(prefix.network().octets());
-        let key = Key::new(u32::from(prefix.prefix_len()), address);
+        let key = deny_key(prefix);
         let put = match bits {
             0 => match self.deny.remove(&key) {
                 Err(MapError::KeyNotFound) => Ok(()),
@@ -101,14 +100,13 @@ impl Backend for KernelMaps {
         put.map_err(|error| refused("change a prefix", map::DENY, &error))
     }
 
-    fn deny(&self) -> Vec<(Ipv4Net, u32)> {
-        let entry = |(key, bits): (Key<u32>, u32)| {
-            let address = Ipv4Addr::from(key.data().to_ne_bytes());
-            let length = u8::try_from(key.prefix_len()).ok()?;
-            Some((Ipv4Net::new(address, length).ok()?, bits))
-        };
-        let entries = self.deny.iter().filter_map(Result::ok);
-        entries.filter_map(entry).collect()
+    fn deny(&self) -> Result<Vec<(Ipv4Net, u32)>, BackendError> {
+        let mut found = Vec::new();
+        for entry in self.deny.iter() {
+            let (key, bits) = entry.map_err(|error| refused("list", map::DENY, &error))?;
+            found.extend(prefix_of(&key).map(|prefix| (prefix, bits)));
+        }
+        Ok(found)
     }
 
     fn dest_totals(&self, dest: u32) -> Totals {
@@ -134,6 +132,16 @@ impl Backend for KernelMaps {
         }
         sum
     }
+}
+
+fn deny_key(prefix: Ipv4Net) -> Key<u32> {
+    let address = u32::from_ne_bytes(prefix.network().octets());
+    Key::new(u32::from(prefix.prefix_len()), address)
+}
+
+fn prefix_of(key: &Key<u32>) -> Option<Ipv4Net> {
+    let address = Ipv4Addr::from(key.data().to_ne_bytes());
+    Ipv4Net::new(address, u8::try_from(key.prefix_len()).ok()?).ok()
 }
 
 fn mapped<T>(

@@ -1,8 +1,8 @@
 //! Where a data plane lies in the BPF file system.
 //!
-//! `/sys/fs/bpf/vsnat/NAME/` holds the maps; `links/INTERFACE` the TCX links.
-//! On a kernel without TCX the folder `clsact/INTERFACE` remembers a filter, and
-//! `qdiscs/INTERFACE` that its qdisc is ours too.
+//! `/sys/fs/bpf/vsnat/NAME/` holds the maps; `links/INTERFACE:INDEX` the TCX links.
+//! On a kernel without TCX the folder `clsact/INTERFACE:INDEX` remembers a filter,
+//! and `qdiscs/INTERFACE:INDEX` that its qdisc is ours too.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -31,8 +31,9 @@ impl Pins {
         }
     }
 
+    /// Whether anything of this name is pinned, half a data plane included.
     pub fn exist(&self) -> bool {
-        self.map(map::INFO).exists()
+        self.root.exists()
     }
 
     pub fn map(&self, name: &str) -> PathBuf {
@@ -69,28 +70,35 @@ impl Pins {
     }
 
     /// Unpins every map: the timer's first, since the sweeper must not outlive
-    /// its tables.
+    /// its tables, and last the one that says that all others are there.
     pub fn remove(&self) -> Result<(), RemoveError> {
         unpin(&self.map(map::SWEEP_TIMER))?;
-        for folder in self.folders().into_iter().chain([self.root.clone()]) {
+        for folder in self.folders() {
             for path in entries(&folder) {
                 unpin(&path)?;
             }
             unpin(&folder)?;
         }
-        Ok(())
+        let info = self.map(map::INFO);
+        for path in entries(&self.root).into_iter().filter(|path| *path != info) {
+            unpin(&path)?;
+        }
+        unpin(&info)?;
+        unpin(&self.root)
     }
 }
 
-/// The file name for an interface. The BPF file system keeps names with a dot
-/// (`eth0.100`) for itself; a colon is in no interface's name.
-pub(super) fn interface_file(interface: &str) -> String {
-    interface.replace('.', ":")
+/// An interface as a file name: name and index, since one that was made anew
+/// under an old name is another interface. The BPF file system keeps names with
+/// a dot (`eth0.100`) for itself; a colon is in no interface's name.
+pub(super) fn interface_file(interface: &str, index: u32) -> String {
+    format!("{}:{index}", interface.replace('.', "::"))
 }
 
 /// The interface of such a file.
-pub(super) fn interface_of(path: &Path) -> Option<String> {
-    Some(path.file_name()?.to_str()?.replace(':', "."))
+pub(super) fn interface_of(path: &Path) -> Option<(String, u32)> {
+    let (name, index) = path.file_name()?.to_str()?.rsplit_once(':')?;
+    Some((name.replace("::", "."), index.parse().ok()?))
 }
 
 /// The entries of a folder, if it is there.

@@ -155,8 +155,8 @@ impl Backend for Model {
         Ok(())
     }
 
-    fn deny(&self) -> Vec<(Ipv4Net, u32)> {
-        self.deny.iter().map(|(net, bits)| (*net, *bits)).collect()
+    fn deny(&self) -> Result<Vec<(Ipv4Net, u32)>, BackendError> {
+        Ok(self.deny.iter().map(|(net, bits)| (*net, *bits)).collect())
     }
 
     fn dest_totals(&self, dest: u32) -> Totals {

@@ -40,6 +40,10 @@ impl Packet for ModelPacket {
         self.kind == Kind::Host
     }
 
+    fn length(&self) -> u32 {
+        self.bytes.len() as u32
+    }
+
     fn segment_size(&self) -> u32 {
         self.segment_size
     }

@@ -93,8 +93,9 @@ impl Tables for Model {
         self.free.pop_front()
     }
 
-    fn push_free(&mut self, slot: u32) {
+    fn push_free(&mut self, slot: u32) -> Option<()> {
         self.free.push_back(slot);
+        Some(())
     }
 
     fn find_service(&self, key: &ServiceKey4) -> Option<u32> {

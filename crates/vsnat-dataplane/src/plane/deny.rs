@@ -16,16 +16,11 @@ const NEVER_SOURCES: [&str; 4] = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "24
 
 impl<B: Backend> Plane<B> {
     pub fn denied(&self) -> Vec<Ipv4Net> {
-        let with_bit =
-            |(prefix, bits): (Ipv4Net, u32)| (bits & deny::DENIED != 0).then_some(prefix);
-        let mut prefixes: Vec<Ipv4Net> = self
-            .backend
-            .deny()
-            .into_iter()
-            .filter_map(with_bit)
-            .collect();
-        prefixes.sort_unstable();
-        prefixes
+        let denied = self
+            .deny
+            .iter()
+            .filter(|(_, bits)| *bits & deny::DENIED != 0);
+        denied.map(|(prefix, _)| *prefix).collect()
     }
 
     /// Sources that must not arrive on the outer side, besides those that are
@@ -34,60 +29,76 @@ impl<B: Backend> Plane<B> {
         let never = NEVER_SOURCES.iter().filter_map(|net| net.parse().ok());
         let own = networks.iter().map(Ipv4Net::trunc);
         let wanted: BTreeSet<Ipv4Net> = never.chain(own).collect();
-        let known = self.backend.deny();
-        for (prefix, bits) in &known {
-            if bits & deny::MARTIAN != 0 && !wanted.contains(prefix) {
-                self.backend.put_deny(*prefix, bits & !deny::MARTIAN)?;
+        for (prefix, bits) in self.deny.clone() {
+            if bits & deny::MARTIAN != 0 && !wanted.contains(&prefix) {
+                self.put_deny(prefix, bits & !deny::MARTIAN)?;
             }
         }
         for prefix in wanted {
-            let bits = known.iter().find(|(net, _)| *net == prefix);
-            let bits = bits.map_or(0, |(_, bits)| *bits);
-            self.backend.put_deny(prefix, bits | deny::MARTIAN)?;
+            self.put_deny(prefix, self.deny_bits(prefix) | deny::MARTIAN)?;
         }
         Ok(())
     }
 
     pub(super) fn deny_add(&mut self, prefix: Ipv4Net) -> Result<(), CommandError> {
         let prefix = prefix.trunc();
-        let known = self.backend.deny();
-        let bits = known.iter().find(|(net, _)| *net == prefix);
-        let bits = bits.map_or(0, |(_, bits)| *bits);
+        let bits = self.deny_bits(prefix);
         if bits & deny::DENIED != 0 {
             return Err(CommandError::DenyExists { prefix });
         }
-        if bits == 0 && known.len() as u32 >= MAX_DENY {
+        if bits == 0 && self.deny.len() as u32 >= MAX_DENY {
             return Err(CommandError::Full {
                 what: "denied prefixes".to_owned(),
                 limit: MAX_DENY,
             });
         }
-        let put = self.backend.put_deny(prefix, bits | deny::DENIED);
-        put.map_err(failed)?;
-        self.count_denied();
+        self.put_deny(prefix, bits | deny::DENIED).map_err(failed)?;
+        self.add_denied(1);
         Ok(())
     }
 
     pub(super) fn deny_delete(&mut self, prefix: Ipv4Net) -> Result<(), CommandError> {
         let prefix = prefix.trunc();
-        let known = self.backend.deny();
-        let bits = known.iter().find(|(net, _)| *net == prefix);
-        let bits = bits.map_or(0, |(_, bits)| *bits);
+        let bits = self.deny_bits(prefix);
         if bits & deny::DENIED == 0 {
             return Err(CommandError::NoSuchDeny { prefix });
         }
-        let put = self.backend.put_deny(prefix, bits & !deny::DENIED);
-        put.map_err(failed)?;
-        self.count_denied();
+        self.put_deny(prefix, bits & !deny::DENIED)
+            .map_err(failed)?;
+        self.add_denied(-1);
+        Ok(())
+    }
+
+    pub(super) fn adopt_deny(&mut self) {
+        match self.backend.deny() {
+            Ok(entries) => self.deny = entries.into_iter().collect(),
+            Err(error) => tracing::error!(%error, "the denied prefixes could not be read"),
+        }
+        let settings = self.backend.memory().settings;
+        if let Some(mut value) = settings.read(0) {
+            value.denied = self.denied().len() as u32;
+            settings.write(0, value);
+        }
+    }
+
+    fn deny_bits(&self, prefix: Ipv4Net) -> u32 {
+        self.deny.get(&prefix).copied().unwrap_or(0)
+    }
+
+    fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError> {
+        self.backend.put_deny(prefix, bits)?;
+        match bits {
+            0 => self.deny.remove(&prefix),
+            bits => self.deny.insert(prefix, bits),
+        };
         Ok(())
     }
 
     /// Tells the packet path whether established packets need the look-up.
-    fn count_denied(&mut self) {
-        let denied = self.denied().len() as u32;
+    fn add_denied(&mut self, change: i32) {
         let settings = self.backend.memory().settings;
         if let Some(mut value) = settings.read(0) {
-            value.denied = denied;
+            value.denied = value.denied.saturating_add_signed(change);
             settings.write(0, value);
         }
     }

@@ -16,6 +16,7 @@ mod views;
 
 use std::collections::BTreeMap;
 
+use ipnet::Ipv4Net;
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_api::{Command, CommandError, Scheduler, ServiceKey};
 
@@ -31,6 +32,9 @@ pub struct Plane<B> {
     next_order: u64,
     next_service: u32,
     next_dest: u32,
+    /// What the deny table holds: nobody else writes it, and the kernel's trie
+    /// answers by longest match only.
+    deny: BTreeMap<Ipv4Net, u32>,
 }
 
 /// A service that is in force.
@@ -54,6 +58,7 @@ impl<B: Backend> Plane<B> {
             next_order: 1,
             next_service: 0,
             next_dest: 0,
+            deny: BTreeMap::new(),
         };
         plane.adopt();
         plane
@@ -126,6 +131,35 @@ impl<B: Backend> Plane<B> {
         for (_, dest) in memory.dests.iter() {
             self.next_order = self.next_order.max(dest.order + 1);
         }
+        self.repair();
+    }
+
+    /// Finishes what a director that was killed in the middle of a command
+    /// left half-done. Where nothing was, nothing changes: schedulers go on
+    /// where they stand.
+    fn repair(&mut self) {
+        self.rebuild_filters();
+        let services: Vec<(ServiceKey, Known)> = self
+            .services
+            .iter()
+            .map(|(key, known)| (*key, known.clone()))
+            .collect();
+        for (key, mut known) in services {
+            if !self.is_published(&known) {
+                let standing = self.standing(&known);
+                if let Err(error) = self.publish(&mut known, standing) {
+                    tracing::error!(%key, %error, "the order of servers could not be mended");
+                }
+                self.services.insert(key, known.clone());
+            }
+            let put = self
+                .backend
+                .put_service_key(services::key_to_kernel(key), known.index);
+            if let Err(error) = put {
+                tracing::error!(%key, %error, "the service could not be mended");
+            }
+        }
+        self.adopt_deny();
     }
 }
 

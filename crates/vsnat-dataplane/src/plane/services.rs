@@ -128,7 +128,11 @@ impl<B: Backend> Plane<B> {
             return;
         };
         let memory = *self.backend.memory();
-        memory.services.write(known.index, Service::default());
+        let free = Service {
+            view: NO_VIEW,
+            ..Service::default()
+        };
+        memory.services.write(known.index, free);
         for index in known.dests {
             if let Some(mut dest) = memory.dests.read(index) {
                 dest.state = dest_state::ORPHANED;

@@ -80,7 +80,7 @@ fn walks(servers: &[Listed]) -> Vec<Walk> {
             server: *server,
             at: sip_hash(value, MAGLEV_KEY) % MAGLEV_SLOTS,
             step: sip_hash(value, MAGLEV_STEP_KEY) % (MAGLEV_SLOTS - 1) + 1,
-            turns: (server.last_weight / step >> shift).max(1),
+            turns: ((server.last_weight / step) >> shift).max(1),
         }
     };
     let ever = servers.iter().filter(|s| s.last_weight > 0);

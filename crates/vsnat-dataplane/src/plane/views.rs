@@ -48,6 +48,26 @@ impl<B: Backend> Plane<B> {
         Ok(())
     }
 
+    /// Whether the view in force lists the servers of the service.
+    pub(super) fn is_published(&self, known: &Known) -> bool {
+        let memory = self.backend.memory();
+        let index = known.index * VIEWS_PER_SERVICE + known.view;
+        let in_force = memory
+            .services
+            .read(known.index)
+            .map(|service| service.view);
+        let Some(view) = memory.views.read(index) else {
+            return false;
+        };
+        let wanted = order(known.scheduler, &self.listed(known), Standing::default());
+        let written = (view.ring..).take(view.ring_entries as usize);
+        in_force == Some(u64::from(index))
+            && wanted.view.scheduler == view.scheduler
+            && written
+                .map(|at| memory.ring.read(at).unwrap_or(0))
+                .eq(wanted.entries)
+    }
+
     /// Where the scheduler of a service stands now.
     pub(super) fn standing(&self, known: &Known) -> Standing {
         let memory = self.backend.memory();
@@ -84,9 +104,12 @@ impl<B: Backend> Plane<B> {
             }
             std::thread::sleep(ROOM_ROUND);
         }
-        Err(CommandError::Full {
-            what: "servers".to_owned(),
-            limit: self.backend.memory().dests.len(),
+        Err(CommandError::Failed {
+            message: format!(
+                "the order of this service's servers takes {len} entries, and of {end} too few are \
+                 free: many different weights under wrr take many; use fewer, or raise \
+                 [limits] servers and restart the director"
+            ),
         })
     }
 }

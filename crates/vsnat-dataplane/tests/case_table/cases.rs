@@ -220,6 +220,35 @@ pub fn only_a_syn_opens(world: &mut dyn World) {
     assert_eq!(world.connections(), []);
 }
 
+pub fn a_length_that_lies(world: &mut dyn World) {
+    let vip = world.vip();
+    web(world);
+    let syn = Frame::outer((world.client(), 5000), (vip, 80));
+    for total in [0u16, 10, 27, 1_000] {
+        let mut frame = syn.tcp(Flags::Syn);
+        frame[16..18].copy_from_slice(&total.to_be_bytes());
+        passed(world, Side::Outer, frame, "not_ours");
+    }
+    assert_eq!(world.connections(), []);
+}
+
+pub fn a_reset_reopens_nothing(world: &mut dyn World) {
+    const SYN_AND_RST: u8 = 0x06;
+    let vip = world.vip();
+    web(world);
+    let client = (world.client(), 5000);
+    let to = Frame::outer(client, (vip, 80));
+    sent(world, Side::Outer, to.tcp(Flags::Syn));
+    let reset = Frame::inner((SERVER_A, 80), client).tcp(Flags::Rst);
+    sent(world, Side::Inner, reset);
+    let reopened = world.count("reopened");
+    let mut both = to.tcp(Flags::Syn);
+    both[47] = SYN_AND_RST;
+    sent(world, Side::Outer, both);
+    assert_eq!(world.count("reopened"), reopened);
+    assert_eq!(world.connections()[0].state, ConnectionState::Close);
+}
+
 pub fn servers_own_traffic_passes(world: &mut dyn World) {
     web(world);
     let frame = Frame::inner((SERVER_A, 40000), (world.client(), 443));

@@ -11,6 +11,8 @@ cases! {
     cases::ip_options_are_kept,
     cases::segments_of_one_large_packet,
     cases::only_a_syn_opens,
+    cases::a_length_that_lies,
+    cases::a_reset_reopens_nothing,
     cases::servers_own_traffic_passes,
     cases::reuse_of_a_closed_port_opens_in_place,
     cases::one_client_port_to_two_vips_on_one_server,
