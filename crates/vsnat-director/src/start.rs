@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use vsnat_api::{InterfaceView, Side};
-use vsnat_config::{Config, DirectorName, Masquerade, describe};
+use vsnat_config::{Config, Desired, DirectorName, Masquerade, describe};
 use vsnat_dataplane::{DataPlane, Limits, OpenOptions, Origin, Timeouts};
 
 use crate::engine::{Engine, Parts};
@@ -116,7 +116,12 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     if host.bpffs == Bpffs::Mountable {
         bpffs::mount_it().map_err(|error| host_error("mounting the BPF file system", error))?;
     }
-    let mut data_plane = open(setup)?;
+    let (mut data_plane, origin) = open(setup)?;
+    match origin {
+        // In an empty data plane nothing was changed at run time.
+        Origin::Loaded => record.applied = Desired::default(),
+        Origin::Adopted { .. } => {}
+    }
     settle(setup, &mut data_plane, &mut record, host)?;
     let views = attach(config, &mut data_plane)?;
 
@@ -139,7 +144,7 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     })
 }
 
-fn open(setup: &Setup) -> Result<DataPlane, StartError> {
+fn open(setup: &Setup) -> Result<(DataPlane, Origin), StartError> {
     let limits = setup.config.limits;
     let options = OpenOptions {
         name: setup.name.to_string(),
@@ -164,7 +169,7 @@ fn open(setup: &Setup) -> Result<DataPlane, StartError> {
             }
         }
     }
-    Ok(data_plane)
+    Ok((data_plane, origin))
 }
 
 /// Timeouts, martian sources, services and deny set.

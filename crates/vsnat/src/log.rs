@@ -20,6 +20,9 @@ pub fn start() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // Or it panics when the reader of a pipe is gone: under `| tee` Ctrl-C
+        // ends tee first, and the director has yet to restore its host.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();

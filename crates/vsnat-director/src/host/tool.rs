@@ -1,6 +1,7 @@
 //! Running `ip` and `nft`, the host's own tools.
 
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
 use thiserror::Error;
@@ -77,6 +78,9 @@ impl Tool {
         };
         let mut child = Command::new(self.name())
             .args(arguments)
+            // A second Ctrl-C, which a terminal sends to the whole group of the
+            // daemon, must not break what the first one began.
+            .process_group(0)
             .env("PATH", path)
             .env("LC_ALL", "C")
             .stdin(Stdio::piped())

@@ -1,12 +1,14 @@
 //! Every way in which a director ends, and what it leaves.
 
-use std::process::Command;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
 
-use crate::bench::{Bench, SERVICE};
+use crate::bench::{Bench, SERVICE, until};
 
 #[test]
 fn ctrl_c_restores_the_host() {
@@ -144,6 +146,50 @@ fn down_takes_the_director_whose_socket_is_named() {
         said.contains(&format!("director {} is down", bench.name)),
         "{said}"
     );
+    assert_eq!(bench.snapshot(), before);
+}
+
+#[test]
+fn a_lost_data_plane_is_made_anew_with_all_services() {
+    let bench = Bench::new();
+    bench.write("", SERVICE);
+    bench.start().end(Signal::SIGTERM);
+    let pins = format!("/sys/fs/bpf/vsnat/{}", bench.name);
+    std::fs::remove_dir_all(pins).unwrap();
+    let _second = bench.start();
+    assert!(bench.ipvsadm("-Sn").1.contains("192.168.28.167:8080"));
+}
+
+#[test]
+fn ctrl_c_restores_the_host_when_nobody_reads_the_log() {
+    let bench = Bench::new();
+    let before = bench.snapshot();
+    bench.write("", SERVICE);
+    let mut run = bench.run_command();
+    let mut director = run.stderr(Stdio::piped()).spawn().unwrap();
+    drop(director.stderr.take());
+    until("it serves", || bench.vsnat(&["status"]).status.success());
+    let pid = Pid::from_raw(i32::try_from(director.id()).unwrap());
+    kill(pid, Signal::SIGINT).unwrap();
+    assert_eq!(director.wait().unwrap().code(), Some(0));
+    assert_eq!(bench.snapshot(), before);
+}
+
+#[test]
+fn ctrl_c_twice_restores_the_host() {
+    let bench = Bench::new();
+    let before = bench.snapshot();
+    bench.write("", SERVICE);
+    let mut run = bench.run_command();
+    let mut director = run.process_group(0).stderr(Stdio::null()).spawn().unwrap();
+    until("it serves", || bench.vsnat(&["status"]).status.success());
+    let group = Pid::from_raw(i32::try_from(director.id()).unwrap());
+    // A terminal sends it to the whole group, tools of the director included.
+    while director.try_wait().unwrap().is_none() {
+        let _ = killpg(group, Signal::SIGINT);
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(director.wait().unwrap().code(), Some(0));
     assert_eq!(bench.snapshot(), before);
 }
 
