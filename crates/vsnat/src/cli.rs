@@ -135,7 +135,7 @@ pub enum DenyAction {
 /// Which running director is meant.
 #[derive(Debug, Args)]
 pub struct Target {
-    /// Name of the director [default: default].
+    /// Name of the director [default: the one behind --socket or VSNAT_SOCKET, or "default"].
     #[arg(long, global = true)]
     name: Option<DirectorName>,
     /// Its socket [default: VSNAT_SOCKET, or the name's own].
