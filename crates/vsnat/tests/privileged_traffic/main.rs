@@ -1,0 +1,20 @@
+//! Real TCP and UDP peers in namespaces, with a running director between them:
+//! what arrives, unchanged or translated, and what is refused. Needs root and
+//! the built eBPF object.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod addresses;
+mod bulk;
+mod frame;
+mod links;
+mod packet_socket;
+mod refusals;
+#[path = "../scenario/mod.rs"]
+mod scenario;
+mod strangers;
+mod untouched;
