@@ -155,60 +155,60 @@ fn transport_behind_options<P: Packet>(packet: &mut P, head: &mut Head) -> Optio
 #[inline(always)]
 pub(crate) fn load16<const N: usize>(front: &[u8; N], at: usize) -> Be16 {
     assert!(at + 2 <= N);
-    let word = front.as_ptr().wrapping_add(at).cast::<u16>();
-    // SAFETY: within the array. On the eBPF target alignment is not the
-    // compiler's business: the verifier and every JIT we run on take unaligned
-    // words of a packet, and a bytewise load costs four instructions.
-    #[cfg(target_arch = "bpf")]
-    return Be16::from_raw(unsafe { word.read() });
-    #[cfg(not(target_arch = "bpf"))]
     // SAFETY: within the array.
-    return Be16::from_raw(unsafe { word.read_unaligned() });
+    Be16::from_raw(unsafe { load(front.as_ptr().add(at).cast()) })
 }
 
 /// A 32-bit word of the front, at a constant offset.
 #[inline(always)]
 pub(crate) fn load32<const N: usize>(front: &[u8; N], at: usize) -> Be32 {
     assert!(at + 4 <= N);
-    let word = front.as_ptr().wrapping_add(at).cast::<u32>();
-    // SAFETY: as in `load16`.
-    #[cfg(target_arch = "bpf")]
-    return Be32::from_raw(unsafe { word.read() });
-    #[cfg(not(target_arch = "bpf"))]
     // SAFETY: within the array.
-    return Be32::from_raw(unsafe { word.read_unaligned() });
+    Be32::from_raw(unsafe { load(front.as_ptr().add(at).cast()) })
 }
 
 /// Writes a 16-bit word of the front, at a constant offset.
 #[inline(always)]
 pub(crate) fn store16<const N: usize>(front: &mut [u8; N], at: usize, value: Be16) {
     assert!(at + 2 <= N);
-    let word = front.as_mut_ptr().wrapping_add(at).cast::<u16>();
-    // SAFETY: as in `load16`.
-    #[cfg(target_arch = "bpf")]
-    unsafe {
-        word.write(value.raw());
-    }
-    #[cfg(not(target_arch = "bpf"))]
     // SAFETY: within the array.
-    unsafe {
-        word.write_unaligned(value.raw());
-    }
+    unsafe { store(front.as_mut_ptr().add(at).cast(), value.raw()) }
 }
 
 /// Writes a 32-bit word of the front, at a constant offset.
 #[inline(always)]
 pub(crate) fn store32<const N: usize>(front: &mut [u8; N], at: usize, value: Be32) {
     assert!(at + 4 <= N);
-    let word = front.as_mut_ptr().wrapping_add(at).cast::<u32>();
-    // SAFETY: as in `load16`.
-    #[cfg(target_arch = "bpf")]
-    unsafe {
-        word.write(value.raw());
-    }
-    #[cfg(not(target_arch = "bpf"))]
     // SAFETY: within the array.
+    unsafe { store(front.as_mut_ptr().add(at).cast(), value.raw()) }
+}
+
+/// On the eBPF target alignment is not the compiler's business: the verifier
+/// and every JIT we run on take unaligned words of a packet, and a bytewise
+/// load costs four instructions for each byte.
+///
+/// # Safety
+/// `word` is within a packet.
+#[inline(always)]
+unsafe fn load<T>(word: *const T) -> T {
+    // SAFETY: as the caller promised.
     unsafe {
-        word.write_unaligned(value.raw());
+        #[cfg(target_arch = "bpf")]
+        return word.read();
+        #[cfg(not(target_arch = "bpf"))]
+        return word.read_unaligned();
+    }
+}
+
+/// # Safety
+/// `word` is within a packet.
+#[inline(always)]
+unsafe fn store<T>(word: *mut T, value: T) {
+    // SAFETY: as in `load`.
+    unsafe {
+        #[cfg(target_arch = "bpf")]
+        word.write(value);
+        #[cfg(not(target_arch = "bpf"))]
+        word.write_unaligned(value);
     }
 }
