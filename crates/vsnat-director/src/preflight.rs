@@ -13,8 +13,9 @@ use crate::host::address::{self, InterfaceAddress};
 use crate::host::bpffs::{self, Bpffs};
 use crate::host::link::{self, Link};
 use crate::host::masquerade::{self, PortRange, Rules};
+use crate::host::sysctl::Setting;
 use crate::host::tool::ToolError;
-use crate::host::{arp, forwarding};
+use crate::host::{arp, forwarding, neighbours};
 use crate::record::Record;
 
 /// The kernel's own types: without them there are no BPF timers.
@@ -115,7 +116,9 @@ pub struct Host {
     /// VIPs that have to be put on the outer interface.
     pub absent: Vec<InterfaceAddress>,
     pub bpffs: Bpffs,
-    pub forwarding: Vec<forwarding::Setting>,
+    pub forwarding: Vec<Setting>,
+    /// Neighbour timers of the inner interfaces.
+    pub neighbours: Vec<Setting>,
 }
 
 /// Checks everything that can be checked beforehand. `record` is that of a
@@ -139,6 +142,8 @@ pub fn check(
     masquerade_possible(config, name, record, &addresses)?;
     let forwarding = forwarding::found().map_err(|source| looking("IPv4 forwarding", source))?;
     forwarding_possible(config, &forwarding)?;
+    let neighbours = neighbours::found(config.inner.iter().map(String::as_str))
+        .map_err(|source| looking("neighbour timers", source))?;
     warn(config, &chosen, &addresses);
     Ok(Host {
         outer: outer.clone(),
@@ -146,6 +151,7 @@ pub fn check(
         absent,
         bpffs,
         forwarding,
+        neighbours,
     })
 }
 
@@ -239,10 +245,7 @@ fn warn(config: &Config, chosen: &[&Link], addresses: &[InterfaceAddress]) {
 }
 
 /// Whether the switches that are off can be switched on.
-fn forwarding_possible(
-    config: &Config,
-    found: &[forwarding::Setting],
-) -> Result<(), PreflightError> {
+fn forwarding_possible(config: &Config, found: &[Setting]) -> Result<(), PreflightError> {
     let interfaces = std::iter::once(&config.outer).chain(&config.inner);
     let refused = forwarding::refused(found, interfaces.map(String::as_str));
     match refused {

@@ -14,7 +14,7 @@ use thiserror::Error;
 use vsnat_config::Desired;
 
 use crate::host::address::InterfaceAddress;
-use crate::host::forwarding::Setting;
+use crate::host::sysctl::Setting;
 use crate::netns::Namespace;
 
 /// Counts the incompatible changes of the format.
@@ -38,6 +38,9 @@ pub struct Record {
     pub added_addresses: Vec<InterfaceAddress>,
     /// Every forwarding switch as found.
     pub forwarding: Vec<Setting>,
+    /// The neighbour timers of the inner interfaces as found.
+    #[serde(default)]
+    pub neighbours: Vec<Setting>,
     /// The nftables table to remove.
     pub table: Option<String>,
     /// Mount points of file systems that were mounted for this director.
@@ -73,6 +76,7 @@ impl Record {
             interfaces: Vec::new(),
             added_addresses: Vec::new(),
             forwarding,
+            neighbours: Vec::new(),
             table: None,
             mounted: Vec::new(),
             applied: Desired::default(),

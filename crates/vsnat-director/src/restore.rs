@@ -11,7 +11,7 @@ use vsnat_config::DirectorName;
 use vsnat_dataplane::DataPlane;
 
 use crate::host::address::{self, InterfaceAddress};
-use crate::host::{bpffs, forwarding, masquerade};
+use crate::host::{bpffs, masquerade, sysctl};
 use crate::paths::Paths;
 use crate::record::Record;
 
@@ -43,7 +43,7 @@ pub fn remove_leftovers(name: &DirectorName, paths: &Paths) -> Result<(), Restor
     finish(paths, data_plane(name))
 }
 
-/// Restores addresses, masquerade and forwarding: the reverse of their making.
+/// Restores addresses, masquerade, forwarding and neighbour timers: the reverse of their making.
 pub fn host(record: &Record) -> Vec<String> {
     let mut failures = remove_addresses(record.added_addresses.iter().rev());
     if let Some(table) = &record.table
@@ -51,8 +51,11 @@ pub fn host(record: &Record) -> Vec<String> {
     {
         failures.push(format!("nftables table {table}: {error}"));
     }
-    if let Err(error) = forwarding::restore(&record.forwarding) {
+    if let Err(error) = sysctl::restore(&record.forwarding) {
         failures.push(format!("IPv4 forwarding: {error}"));
+    }
+    if let Err(error) = sysctl::restore(&record.neighbours) {
+        failures.push(format!("neighbour timers: {error}"));
     }
     failures
 }

@@ -16,7 +16,8 @@ use crate::engine::{Engine, Parts};
 use crate::host::address::{self, InterfaceAddress};
 use crate::host::bpffs::{self, Bpffs};
 use crate::host::masquerade::{self, Rules};
-use crate::host::{arp, forwarding};
+use crate::host::sysctl::Setting;
+use crate::host::{arp, forwarding, neighbours};
 use crate::netns::Namespace;
 use crate::paths::Paths;
 use crate::preflight::{self, Host, PreflightError};
@@ -95,6 +96,12 @@ pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
     for address in &host.absent {
         if !record.added_addresses.contains(address) {
             record.added_addresses.push(address.clone());
+        }
+    }
+    for timer in &host.neighbours {
+        let is_known = |known: &Setting| known.switch == timer.switch;
+        if !record.neighbours.iter().any(is_known) {
+            record.neighbours.push(timer.clone());
         }
     }
     for interface in interfaces(&setup.config) {
@@ -242,6 +249,7 @@ fn leave_old(config: &Config, data_plane: &mut DataPlane, record: &mut Record) {
 #[derive(Debug)]
 pub enum HostChange<'a> {
     Forwarding(Vec<&'a str>),
+    Neighbours(&'a str),
     Masquerade(&'a Rules),
     NoMasquerade(&'a str),
     RemoveAddress(&'a InterfaceAddress),
@@ -257,6 +265,8 @@ pub fn host_changes<'a>(
     record: &'a Record,
 ) -> Vec<HostChange<'a>> {
     let mut changes = vec![HostChange::Forwarding(interfaces(config).collect())];
+    let inner = config.inner.iter().map(String::as_str);
+    changes.extend(inner.map(HostChange::Neighbours));
     match (rules, &record.table) {
         (Some(rules), _) => changes.push(HostChange::Masquerade(rules)),
         (None, Some(table)) => changes.push(HostChange::NoMasquerade(table)),
@@ -278,6 +288,10 @@ impl HostChange<'_> {
             HostChange::Forwarding(interfaces) => {
                 let enabled = forwarding::enable(interfaces);
                 enabled.map_err(|error| host_error("switching on IPv4 forwarding", error))
+            }
+            HostChange::Neighbours(interface) => {
+                let watched = neighbours::watch(interface);
+                watched.map_err(|error| host_error("shortening the neighbour timers", error))
             }
             HostChange::Masquerade(rules) => {
                 masquerade::apply(rules).map_err(|error| host_error("masquerade", error))

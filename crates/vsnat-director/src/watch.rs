@@ -13,7 +13,7 @@ use vsnat_config::Config;
 
 use crate::engine::Parts;
 use crate::host::address::{self, InterfaceAddress};
-use crate::host::{forwarding, link};
+use crate::host::{forwarding, link, neighbours};
 use crate::start::{Setup, announce, own_networks, sides};
 
 /// An interface that is back serves after a second at most.
@@ -92,7 +92,7 @@ impl Parts {
         let attached_by = attached.map_err(|error| error.to_string())?.to_string();
         match side {
             Side::Outer => self.put_vips(setup)?,
-            Side::Inner => {}
+            Side::Inner => neighbours::watch(interface).map_err(|error| error.to_string())?,
         }
         Ok(attached_by)
     }

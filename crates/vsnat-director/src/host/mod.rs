@@ -10,5 +10,7 @@ pub mod events;
 pub mod forwarding;
 pub mod link;
 pub mod masquerade;
+pub mod neighbours;
 pub mod news;
+pub mod sysctl;
 pub mod tool;

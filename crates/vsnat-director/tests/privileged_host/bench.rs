@@ -158,6 +158,17 @@ fn switches() -> String {
             lines.push(format!("{} = {value}", path.display()));
         }
     }
+    for entry in fs::read_dir("/proc/sys/net/ipv4/neigh").unwrap() {
+        for timer in [
+            "base_reachable_time_ms",
+            "delay_first_probe_time",
+            "ucast_solicit",
+        ] {
+            let path = entry.as_ref().unwrap().path().join(timer);
+            let value = fs::read_to_string(&path).unwrap();
+            lines.push(format!("{} = {value}", path.display()));
+        }
+    }
     lines.sort();
     lines.concat()
 }

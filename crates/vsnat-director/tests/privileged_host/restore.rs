@@ -83,6 +83,9 @@ fn what_was_there_before_stays() {
     let bench = Bench::new();
     bench.ip(&format!("address add {VIP}/24 dev {OUTER}"));
     bench.set("ip_forward", "1");
+    bench.set("neigh/eth1/base_reachable_time_ms", "1000");
+    bench.set("neigh/eth1/delay_first_probe_time", "1");
+    bench.set("neigh/eth1/ucast_solicit", "1");
     let setup = setup(&bench, &config("masquerade = false", ""));
     let before = bench.snapshot();
     bench.on_host(|| make(&setup, None, usize::MAX));
@@ -96,9 +99,10 @@ fn a_second_start_keeps_what_the_first_one_found() {
     let bench = Bench::new();
     let setup = setup(&bench, &config("", ""));
     let before = bench.snapshot();
-    let first = bench.on_host(|| make(&setup, None, 2).0);
+    let first = bench.on_host(|| make(&setup, None, 3).0);
     let second = bench.on_host(|| make(&setup, Some(first.clone()), usize::MAX).0);
     assert_eq!(first.forwarding, second.forwarding);
+    assert_eq!(first.neighbours, second.neighbours);
     bench.on_host(|| take_back(&setup));
     assert_eq!(bench.snapshot(), before);
 }

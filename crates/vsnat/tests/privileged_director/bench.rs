@@ -173,7 +173,7 @@ impl Bench {
         let switches = inside("sysctl -a");
         let switches = switches.lines().filter(|line| {
             let ours = line.contains("ipv4") && line.contains("forward");
-            ours || line.contains("promote_secondaries")
+            ours || line.contains("promote_secondaries") || line.contains("ipv4.neigh.eth1")
         });
         let mut text = inside("ip -oneline address show");
         text += &inside("ip route show table all");

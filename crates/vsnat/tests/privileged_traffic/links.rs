@@ -18,6 +18,10 @@ const ATTEMPT: Duration = Duration::from_millis(300);
 /// So that a failure tells how long it took.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
+/// A neighbour that has just been used for the first time is asked again soon
+/// in any case; after this the kernel's ordinary timers would leave it alone.
+const LONG_ENOUGH_TO_BE_KNOWN: Duration = Duration::from_millis(7_500);
+
 struct Carried {
     scene: Scene,
     _server: EchoServer,
@@ -45,6 +49,22 @@ impl Carried {
             _server: server,
             established,
         }
+    }
+
+    /// The open connection is in use for a while.
+    fn converse(&mut self, duration: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < duration {
+            assert!(answers(&mut self.established));
+            thread::sleep(ATTEMPT);
+        }
+    }
+
+    fn gateway_mac(&self) -> String {
+        let director = self.scene.cluster.director();
+        let link = run_in(&director, &format!("ip -o link show {INNER_INTERFACE}"));
+        let (_, rest) = link.split_once("link/ether ").unwrap();
+        rest.split_whitespace().next().unwrap().to_owned()
     }
 
     /// Both the open connection and new ones must be answered again in time.
@@ -94,13 +114,22 @@ fn time_to_new_answer(change: Instant) -> Duration {
     change.elapsed()
 }
 
+/// Neither the server's kernel nor its connections give the new address away:
+/// it asks for nobody, and is sent nothing that it would answer.
 #[test]
 fn a_server_with_a_new_mac_that_nobody_announced() {
-    let carried = Carried::with_daemon_dead("scamac");
+    let mut carried = Carried::with_daemon_dead("scamac");
     let server = carried.scene.server(1);
+    let gateway_mac = carried.gateway_mac();
+    carried.converse(LONG_ENOUGH_TO_BE_KNOWN);
     assert_eq!(server.sysctl("net/ipv4/conf/all/arp_notify").unwrap(), "0");
     assert_eq!(server.sysctl("net/ipv4/conf/eth0/arp_notify").unwrap(), "0");
-    run_in(&server, "ip link set eth0 address 02:00:00:00:00:99");
+    server
+        .ip_batch(&format!(
+            "link set eth0 address 02:00:00:00:00:99\n\
+             neigh replace {GATEWAY} lladdr {gateway_mac} dev eth0 nud permanent\n"
+        ))
+        .unwrap();
     carried.assert_back();
 }
 
