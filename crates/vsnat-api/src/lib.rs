@@ -15,8 +15,8 @@ pub use listing::{
     ServiceView, Services, Side, Status, SweeperView, TableView,
 };
 pub use service::{
-    ConnectionState, ParseNameError, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec,
-    Weight, WeightError,
+    ConnectionState, ParseNameError, Protocol, Scheduler, SchedulerFlags, ServerSpec, ServiceKey,
+    ServiceSpec, Weight, WeightError,
 };
 
 /// Folder of the API sockets: one `NAME.sock` for each running director.

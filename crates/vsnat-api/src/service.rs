@@ -196,12 +196,74 @@ impl fmt::Display for ServiceKey {
     }
 }
 
+/// What modifies a scheduler: IPVS's three bits.
+///
+/// `sh` and `mh` give the first two a meaning; the other schedulers keep what
+/// they are given and do not look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SchedulerFlags(u8);
+
+impl SchedulerFlags {
+    /// A server that cannot serve is replaced by the next in the table.
+    pub const FALLBACK: SchedulerFlags = SchedulerFlags(1);
+    /// The client's port counts too.
+    pub const PORT: SchedulerFlags = SchedulerFlags(2);
+    pub const THIRD: SchedulerFlags = SchedulerFlags(4);
+
+    pub const ALL: [SchedulerFlags; 3] = [Self::FALLBACK, Self::PORT, Self::THIRD];
+
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Bits beyond the three are left out.
+    pub const fn from_bits(bits: u8) -> Self {
+        SchedulerFlags(bits & 7)
+    }
+
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        SchedulerFlags(self.0 | other.0)
+    }
+
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// ipvsadm's name of one flag under a scheduler.
+    pub const fn name(self, scheduler: Scheduler) -> &'static str {
+        match (self.0, scheduler) {
+            (1, Scheduler::Sh) => "sh-fallback",
+            (2, Scheduler::Sh) => "sh-port",
+            (1, Scheduler::Mh) => "mh-fallback",
+            (2, Scheduler::Mh) => "mh-port",
+            (1, _) => "flag-1",
+            (2, _) => "flag-2",
+            _ => "flag-3",
+        }
+    }
+
+    /// The names of all flags that are set, as ipvsadm writes them.
+    pub fn names(self, scheduler: Scheduler) -> String {
+        let set = Self::ALL.into_iter().filter(|flag| self.has(*flag));
+        let names: Vec<&str> = set.map(|flag| flag.name(scheduler)).collect();
+        names.join(",")
+    }
+}
+
 /// A virtual service as it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSpec {
     #[serde(flatten)]
     pub key: ServiceKey,
     pub scheduler: Scheduler,
+    #[serde(default, skip_serializing_if = "SchedulerFlags::is_empty")]
+    pub flags: SchedulerFlags,
 }
 
 /// A real server as it is asked for.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use ipnet::Ipv4Net;
 use toml::Spanned;
-use vsnat_api::{Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec, Weight};
+use vsnat_api::{Protocol, Scheduler, SchedulerFlags, ServerSpec, ServiceKey, ServiceSpec, Weight};
 
 use crate::mistake::Notes;
 use crate::section::Section;
@@ -59,13 +59,28 @@ fn too_many(section: &Section, what: &str, limit: u32, notes: &mut Notes) {
     notes.add(section.span(), message);
 }
 
+/// Names of the flags, as `sh` and `mh` understand them.
+const FLAGS: [(&str, SchedulerFlags); 2] = [
+    ("fallback", SchedulerFlags::FALLBACK),
+    ("port", SchedulerFlags::PORT),
+];
+
 fn service(
     section: &Section,
     context: &Context,
     seen: &mut Vec<(ServiceKey, Range<usize>)>,
     notes: &mut Notes,
 ) -> Option<DesiredService> {
-    section.check_keys(&["protocol", "address", "scheduler", "server"], notes);
+    section.check_keys(
+        &[
+            "protocol",
+            "address",
+            "scheduler",
+            "scheduler_flags",
+            "server",
+        ],
+        notes,
+    );
     let protocol = protocol(section, notes);
     let scheduler = scheduler(section, notes);
     let address = service_address(section, context, notes);
@@ -86,7 +101,11 @@ fn service(
     }
     seen.push((key, address.span()));
     let scheduler = scheduler?;
-    let spec = ServiceSpec { key, scheduler };
+    let spec = ServiceSpec {
+        key,
+        scheduler,
+        flags: scheduler_flags(section, scheduler, notes)?,
+    };
     Some(DesiredService { spec, servers })
 }
 
@@ -105,6 +124,35 @@ fn protocol(section: &Section, notes: &mut Notes) -> Option<Protocol> {
             None
         }
     }
+}
+
+fn scheduler_flags(
+    section: &Section,
+    scheduler: Scheduler,
+    notes: &mut Notes,
+) -> Option<SchedulerFlags> {
+    if section.value("scheduler_flags").is_none() {
+        return Some(SchedulerFlags::default());
+    }
+    let mut flags = SchedulerFlags::default();
+    for text in section.texts("scheduler_flags", notes)? {
+        let named = FLAGS.iter().find(|(name, _)| name == text.get_ref());
+        let Some((_, flag)) = named else {
+            let message = format!(
+                "unknown scheduler flag \"{}\"; known are fallback and port",
+                text.get_ref()
+            );
+            notes.add(text.span(), message);
+            return None;
+        };
+        if !matches!(scheduler, Scheduler::Sh | Scheduler::Mh) {
+            let message = format!("{scheduler} has no flags; only sh and mh look at them");
+            notes.add(text.span(), message);
+            return None;
+        }
+        flags = flags.with(*flag);
+    }
+    Some(flags)
 }
 
 fn scheduler(section: &Section, notes: &mut Notes) -> Option<Scheduler> {

@@ -32,6 +32,7 @@ fn desired() -> impl Strategy<Value = Desired> {
                 spec: ServiceSpec {
                     key: key(n),
                     scheduler: Scheduler::ALL[scheduler],
+                    flags: Default::default(),
                 },
                 servers,
             })
@@ -147,6 +148,7 @@ fn what_ipvsadm_changed_stays_and_the_rest_follows_the_file() {
         spec: ServiceSpec {
             key: key(n),
             scheduler,
+            flags: Default::default(),
         },
         servers: Vec::new(),
     };

@@ -262,6 +262,16 @@ fn services() {
         &["no VIP", "add \"192.168.28.168\" to vips"],
     );
     in_service(
+        "scheduler = \"sh\"\nscheduler_flags = [\"fallbak\"]",
+        5,
+        &["unknown scheduler flag", "fallback and port"],
+    );
+    in_service(
+        "scheduler = \"rr\"\nscheduler_flags = [\"port\"]",
+        5,
+        &["rr has no flags", "sh and mh"],
+    );
+    in_service(
         "scheduler = \"wrrr\"",
         4,
         &["rr, wrr, lc, wlc, sed", "did you mean"],

@@ -56,6 +56,7 @@ fn commands() -> impl Strategy<Value = Command> {
         let spec = ServiceSpec {
             key: key(service),
             scheduler,
+            flags: Default::default(),
         };
         let service = key(service);
         match kind {

@@ -20,7 +20,9 @@ use case_table::frame::{Flags, Frame, read};
 use case_table::model_world::ModelWorld;
 use case_table::{Fate, World};
 use libtest_mimic::{Arguments, Failed, Trial};
-use vsnat_api::{Command, Protocol, ServerSpec, ServiceKey, ServiceSpec, Side, Weight};
+use vsnat_api::{
+    Command, Protocol, SchedulerFlags, ServerSpec, ServiceKey, ServiceSpec, Side, Weight,
+};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded/schedulers");
 
@@ -185,6 +187,7 @@ fn command(words: &[&str]) -> Command {
         "-A" => Command::AddService(ServiceSpec {
             key,
             scheduler: value(words, "-s").parse().unwrap(),
+            flags: flags(words),
         }),
         "-a" => Command::AddServer {
             service: key,
@@ -195,6 +198,19 @@ fn command(words: &[&str]) -> Command {
         },
         other => panic!("unknown command {other}"),
     }
+}
+
+fn flags(words: &[&str]) -> SchedulerFlags {
+    let Some(at) = words.iter().position(|word| *word == "-b") else {
+        return SchedulerFlags::default();
+    };
+    let flag = |name: &str| match name {
+        "sh-fallback" | "mh-fallback" => SchedulerFlags::FALLBACK,
+        "sh-port" | "mh-port" => SchedulerFlags::PORT,
+        other => panic!("unknown flag {other}"),
+    };
+    let names = words[at + 1].split(',').map(flag);
+    names.fold(SchedulerFlags::default(), SchedulerFlags::with)
 }
 
 /// `index client virtual server`

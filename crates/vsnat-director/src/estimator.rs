@@ -161,6 +161,7 @@ mod tests {
             spec: ServiceSpec {
                 key,
                 scheduler: Scheduler::Rr,
+                flags: Default::default(),
             },
             counters,
             rates: Rates::default(),

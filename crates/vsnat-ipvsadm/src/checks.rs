@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use vsnat_api::Scheduler;
+use vsnat_api::{Scheduler, SchedulerFlags};
 
 use crate::fault::Fault;
 use crate::line::{Line, Service, Transport};
@@ -97,23 +97,26 @@ impl Line<'_> {
                 return Err(Fault::OnePacketNotUdp);
             }
         }
-        self.check_scheduler_flags()?;
+        self.scheduler_flags()?;
         match self.engine {
             Some(ENGINE) | None => Ok(()),
             Some(_) => Err(Fault::UnknownScheduler),
         }
     }
 
-    fn check_scheduler_flags(&self) -> Result<(), Fault> {
-        for flag in self
-            .scheduler_flags
-            .split(',')
-            .filter(|flag| !flag.is_empty())
-        {
-            let scheduler = match flag {
-                "flag-1" | "flag-2" | "flag-3" => continue,
-                "sh-fallback" | "sh-port" => "sh",
-                "mh-fallback" | "mh-port" => "mh",
+    /// The flags of the line, each fit for the scheduler.
+    pub(crate) fn scheduler_flags(&self) -> Result<SchedulerFlags, Fault> {
+        let words = self.scheduler_flags.split(',');
+        let mut flags = SchedulerFlags::default();
+        for flag in words.filter(|flag| !flag.is_empty()) {
+            let (scheduler, bit) = match flag {
+                "flag-1" => (self.scheduler, SchedulerFlags::FALLBACK),
+                "flag-2" => (self.scheduler, SchedulerFlags::PORT),
+                "flag-3" => (self.scheduler, SchedulerFlags::THIRD),
+                "sh-fallback" => ("sh", SchedulerFlags::FALLBACK),
+                "sh-port" => ("sh", SchedulerFlags::PORT),
+                "mh-fallback" => ("mh", SchedulerFlags::FALLBACK),
+                "mh-port" => ("mh", SchedulerFlags::PORT),
                 _ => {
                     return Err(Fault::UnknownFlag {
                         flag: flag.to_owned(),
@@ -125,8 +128,9 @@ impl Line<'_> {
                     flag: flag.to_owned(),
                 });
             }
+            flags = flags.with(bit);
         }
-        Ok(())
+        Ok(flags)
     }
 
     fn check_server(&self) -> Result<(), Fault> {

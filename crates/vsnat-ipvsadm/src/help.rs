@@ -9,7 +9,7 @@ const VERSION: &str = "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.
 
 const USAGE: &str = "\
 Usage:
-  ipvsadm -A|-E service [-s scheduler]
+  ipvsadm -A|-E service [-s scheduler] [-b flags]
   ipvsadm -D service
   ipvsadm -C
   ipvsadm -a|-e service -r server -m [-w weight]

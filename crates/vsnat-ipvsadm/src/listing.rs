@@ -77,7 +77,14 @@ fn service_row(service: &ServiceView, options: &ListOptions, names: &dyn Names) 
     let name = cut(&format!("{:<4} {name}", key.protocol), NAME_WIDTH);
     let figures = options.figures;
     match options.format {
-        Format::Default => format!("{name} {}\n", service.spec.scheduler),
+        Format::Default => {
+            let spec = &service.spec;
+            let flags = match spec.flags.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", spec.flags.names(spec.scheduler)),
+            };
+            format!("{name} {}{flags}\n", spec.scheduler)
+        }
         Format::Stats => {
             let totals = totals(&service.counters).map(|count| counter(count, figures));
             format!("{name:<NAME_WIDTH$}{}\n", totals.concat())

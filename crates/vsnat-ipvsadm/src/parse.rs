@@ -107,15 +107,24 @@ fn check_timeouts(mut words: Vec<&str>) -> Result<Vec<&str>, Fault> {
 impl Line<'_> {
     fn request(mut self, command: CommandId, word: &Word) -> Result<Request, Fault> {
         let scheduler = self.scheduler()?;
+        let flags = self.scheduler_flags()?;
         self.refuse_not_yet()?;
         let command = match command {
             CommandId::AddService => {
                 let key = self.key()?;
-                Command::AddService(ServiceSpec { key, scheduler })
+                Command::AddService(ServiceSpec {
+                    key,
+                    scheduler,
+                    flags,
+                })
             }
             CommandId::EditService => {
                 let key = self.key()?;
-                Command::EditService(ServiceSpec { key, scheduler })
+                Command::EditService(ServiceSpec {
+                    key,
+                    scheduler,
+                    flags,
+                })
             }
             CommandId::DeleteService => Command::DeleteService(self.key()?),
             CommandId::Clear => Command::Clear,

@@ -17,7 +17,11 @@ pub fn render_save(services: &Services, style: NameStyle, names: &dyn Names) -> 
         let address = service_option(key, style, names);
         let scheduler = service.spec.scheduler;
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "-A {address} -s {scheduler}");
+        let flags = match service.spec.flags.is_empty() {
+            true => String::new(),
+            false => format!(" -b {}", service.spec.flags.names(scheduler)),
+        };
+        let _ = writeln!(text, "-A {address} -s {scheduler}{flags}");
         for server in order::servers(&service.servers, Order::Sorted) {
             let server_name = endpoint(server.spec.address, key.protocol, style, names);
             let weight = server.spec.weight.get();

@@ -167,7 +167,7 @@ pub(crate) const WORDS: &[Word] = &[
     word(O(OptionId::FwmarkService), "f", "fwmark-service", Value, NotYet("services by firewall mark"), "", ""),
     word(O(OptionId::Ipv6), "6", "ipv6", Nothing, NotYet("IPv6"), "", ""),
     word(O(OptionId::Scheduler), "s", "scheduler", Value, Supported, "scheduler", "how servers are picked: rr, wrr, lc, wlc (default), sed, nq, fo, ovf, twos, sh, dh or mh"),
-    word(O(OptionId::SchedFlags), "b", "sched-flags", Value, NotYet("scheduler flags"), "", ""),
+    word(O(OptionId::SchedFlags), "b", "sched-flags", Value, Supported, "flags", "of the scheduler: sh-fallback, sh-port, mh-fallback, mh-port"),
     word(O(OptionId::Persistent), "p", "persistent", Maybe, NotYet("persistence"), "", ""),
     word(O(OptionId::Netmask), "M", "netmask", Value, NotYet("persistence by netmask"), "", ""),
     word(O(OptionId::Pe), "", "pe", Value, NotYet("persistence engines"), "", ""),

@@ -16,7 +16,9 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use kernel::Kernel;
 use proptest::prelude::*;
-use vsnat_api::{Command, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec, Weight};
+use vsnat_api::{
+    Command, Protocol, Scheduler, SchedulerFlags, ServerSpec, ServiceKey, ServiceSpec, Weight,
+};
 use vsnat_ipvsadm::{
     Ends, ListOptions, NameStyle, Names, NoNames, Request, parse, render_save, render_services,
     restore_lines,
@@ -56,9 +58,12 @@ fn address() -> impl Strategy<Value = SocketAddrV4> {
 fn service() -> impl Strategy<Value = ServiceSpec> {
     let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)];
     let scheduler = proptest::sample::select(Scheduler::ALL.as_slice());
-    (protocol, address(), scheduler).prop_map(|(protocol, address, scheduler)| ServiceSpec {
-        key: ServiceKey { protocol, address },
-        scheduler,
+    (protocol, address(), scheduler, 0u8..8).prop_map(|(protocol, address, scheduler, flags)| {
+        ServiceSpec {
+            key: ServiceKey { protocol, address },
+            scheduler,
+            flags: SchedulerFlags::from_bits(flags),
+        }
     })
 }
 

@@ -13,7 +13,10 @@ use crate::{Loop, Round, Shared, Tables};
 #[inline(always)]
 pub(super) fn pick<T: Tables>(tables: &mut T, view: Shared<View>, key: &FlowKey4) -> Option<u32> {
     let number = view.scheduler();
-    let flags = view.flags();
+    let flags = match number {
+        scheduler::DH => 0,
+        _ => view.flags(),
+    };
     let port = match flags & scheduler_flag::PORT {
         0 => 0,
         _ => u32::from(key.src_port.host()),

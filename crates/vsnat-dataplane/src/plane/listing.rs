@@ -35,6 +35,7 @@ impl<B: Backend> Plane<B> {
                 let spec = ServiceSpec {
                     key: *key,
                     scheduler: known.scheduler,
+                    flags: known.flags,
                 };
                 let deleted = deleted.get(&key_to_kernel(*key)).copied();
                 self.service_view(spec, known, deleted.unwrap_or_default())

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use ipnet::Ipv4Net;
 use vsnat_abi::time::coarse_from_ns;
-use vsnat_api::{Command, CommandError, Scheduler, ServiceKey};
+use vsnat_api::{Command, CommandError, Scheduler, SchedulerFlags, ServiceKey};
 
 use crate::plane::space::Space;
 use crate::{Backend, BackendError, Timeouts};
@@ -42,6 +42,7 @@ pub struct Plane<B> {
 struct Known {
     index: u32,
     scheduler: Scheduler,
+    flags: SchedulerFlags,
     /// Destinations, newest first.
     dests: Vec<u32>,
     /// View written last, as a number within the service's views.

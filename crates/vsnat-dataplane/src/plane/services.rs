@@ -3,7 +3,7 @@
 use vsnat_abi::destination::dest_state;
 use vsnat_abi::net::{Be16, Be32};
 use vsnat_abi::service::{NO_VIEW, Service, ServiceKey4, VIEWS_PER_SERVICE};
-use vsnat_api::{CommandError, Protocol, Scheduler, ServiceKey, ServiceSpec};
+use vsnat_api::{CommandError, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec};
 
 use crate::Backend;
 use crate::plane::order::{Standing, scheduler_of};
@@ -27,6 +27,7 @@ impl<B: Backend> Plane<B> {
         let mut known = Known {
             index,
             scheduler: spec.scheduler,
+            flags: spec.flags,
             dests: Vec::new(),
             view: 0,
         };
@@ -46,11 +47,16 @@ impl<B: Backend> Plane<B> {
     pub(super) fn edit_service(&mut self, spec: &ServiceSpec) -> Result<(), CommandError> {
         let known = self.services.get(&spec.key);
         let mut known = known.ok_or(CommandError::NoSuchService)?.clone();
-        if known.scheduler == spec.scheduler {
+        if known.scheduler == spec.scheduler && known.flags == spec.flags {
             return Ok(());
         }
+        let standing = match known.scheduler == spec.scheduler {
+            true => self.standing(&known),
+            false => Standing::default(),
+        };
         known.scheduler = spec.scheduler;
-        self.publish(&mut known, Standing::default())?;
+        known.flags = spec.flags;
+        self.publish(&mut known, standing)?;
         self.services.insert(spec.key, known);
         Ok(())
     }
@@ -116,6 +122,7 @@ impl<B: Backend> Plane<B> {
         let known = Known {
             index,
             scheduler: scheduler.unwrap_or(Scheduler::Wlc),
+            flags: SchedulerFlags::from_bits(read.map_or(0, |view| view.flags as u8)),
             dests: dests.into_iter().map(|(_, dest)| dest).collect(),
             view: view.unwrap_or(0) % VIEWS_PER_SERVICE,
         };

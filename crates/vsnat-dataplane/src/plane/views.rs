@@ -32,6 +32,7 @@ impl<B: Backend> Plane<B> {
         let index = known.index * VIEWS_PER_SERVICE + number;
         let view = View {
             ring: first,
+            flags: u32::from(known.flags.bits()),
             cursor_base: memory.cursors.read(known.index).unwrap_or(0),
             ..order.view
         };

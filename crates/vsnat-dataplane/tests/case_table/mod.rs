@@ -91,7 +91,11 @@ pub fn service(world: &dyn World, protocol: Protocol, port: u16) -> ServiceKey {
 }
 
 pub fn add_service(world: &mut dyn World, key: ServiceKey, scheduler: Scheduler) {
-    let spec = ServiceSpec { key, scheduler };
+    let spec = ServiceSpec {
+        key,
+        scheduler,
+        flags: Default::default(),
+    };
     world.apply(&Command::AddService(spec)).unwrap();
 }
 

@@ -24,7 +24,10 @@ fn is_supported(line: &str, table: &[String]) -> bool {
         return false;
     }
     match words.as_slice() {
-        ["-A", "-t" | "-u", _, "-s", scheduler] => scheduler.parse::<Scheduler>().is_ok(),
+        ["-A", "-t" | "-u", _, "-s", scheduler]
+        | ["-A", "-t" | "-u", _, "-s", scheduler, "-b", _] => {
+            scheduler.parse::<Scheduler>().is_ok()
+        }
         ["-a", option, address, "-r", _, "-m", "-w", _] => {
             let service = format!("-A {option} {address} ");
             let service = table.iter().find(|line| line.starts_with(&service));
