@@ -9,6 +9,7 @@ mod stage;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use crate::LabError;
@@ -31,11 +32,14 @@ pub const UNHELD_REQUESTS: u64 = 5_000;
 /// Sent before each unheld run and not counted: a path that has just been set
 /// up resolves its neighbours and warms the caches once.
 pub const WARM_UP_REQUESTS: u64 = 500;
+/// Wait before each unheld run: a path was just taken down and another set up,
+/// and the kernel frees tables and programs behind the scenes.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// How large the experiment is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scale {
-    /// Some 75 seconds: 4 ms a request, up to 10,000 requests.
+    /// Some 100 seconds: 4 ms a request, up to 10,000 requests.
     #[default]
     Quick,
     /// As slow as the original's server was, up to its 100,000 requests: some
@@ -154,11 +158,18 @@ fn measure_unheld(
 ) -> Result<(), LabError> {
     stage.start_servers(Capacity::Unlimited)?;
     for number in 1..=UNHELD_RUNS {
-        for target in [Target::Routed, Target::Vs] {
+        // Each path is first as often as second: neither always follows the
+        // other's taking down.
+        let turns = match number % 2 {
+            0 => [Target::Vs, Target::Routed],
+            _ => [Target::Routed, Target::Vs],
+        };
+        for target in turns {
             match target {
                 Target::Vs => drop(stage.use_director()?),
                 Target::Rs | Target::Routed => stage.use_routing()?,
             }
+            thread::sleep(SETTLE);
             stage.warm_up(target)?;
             let run = stage.run(target, Hold::Unheld, UNHELD_REQUESTS, Some(number))?;
             write(out, &report::tables::run_line(&run))?;
