@@ -24,15 +24,20 @@ use stage::{Hold, Stage};
 /// have work waiting, few enough that none waits for long.
 pub const CONCURRENCY: usize = 32;
 
-/// Runs of each path in the unheld comparison: short ones taking turns, so
-/// that what else the machine does falls on both paths alike.
-pub const UNHELD_RUNS: usize = 10;
+/// Turns of the two paths in the unheld comparison, so that what else the
+/// machine does falls on both alike.
+pub const UNHELD_TURNS: usize = 10;
+/// Runs in each turn. Where threads happen to run decides more than the path
+/// does, and each run draws that anew: many short runs have a steadier median.
+pub const RUNS_IN_A_TURN: usize = 2;
+/// Runs of each path.
+pub const UNHELD_RUNS: usize = UNHELD_TURNS * RUNS_IN_A_TURN;
 /// Requests of each of these runs: 100,000 in all.
-pub const UNHELD_REQUESTS: u64 = 5_000;
-/// Sent before each unheld run and not counted: a path that has just been set
+pub const UNHELD_REQUESTS: u64 = 2_500;
+/// Sent before each turn and not counted: a path that has just been set
 /// up resolves its neighbours and warms the caches once.
 pub const WARM_UP_REQUESTS: u64 = 500;
-/// Wait before each unheld run: a path was just taken down and another set up,
+/// Wait before each turn: a path was just taken down and another set up,
 /// and the kernel frees tables and programs behind the scenes.
 const SETTLE: Duration = Duration::from_secs(1);
 
@@ -157,12 +162,12 @@ fn measure_unheld(
     out: &mut dyn Write,
 ) -> Result<(), LabError> {
     stage.start_servers(Capacity::Unlimited)?;
-    for number in 1..=UNHELD_RUNS {
+    for turn in 0..UNHELD_TURNS {
         // Each path is first as often as second: neither always follows the
         // other's taking down.
-        let turns = match number % 2 {
-            0 => [Target::Vs, Target::Routed],
-            _ => [Target::Routed, Target::Vs],
+        let turns = match turn % 2 {
+            0 => [Target::Routed, Target::Vs],
+            _ => [Target::Vs, Target::Routed],
         };
         for target in turns {
             match target {
@@ -171,9 +176,12 @@ fn measure_unheld(
             }
             thread::sleep(SETTLE);
             stage.warm_up(target)?;
-            let run = stage.run(target, Hold::Unheld, UNHELD_REQUESTS, Some(number))?;
-            write(out, &report::tables::run_line(&run))?;
-            report.runs.push(run);
+            for run in 1..=RUNS_IN_A_TURN {
+                let number = turn * RUNS_IN_A_TURN + run;
+                let run = stage.run(target, Hold::Unheld, UNHELD_REQUESTS, Some(number))?;
+                write(out, &report::tables::run_line(&run))?;
+                report.runs.push(run);
+            }
         }
     }
     Ok(())
