@@ -29,11 +29,11 @@ pub const CONCURRENCY: usize = 32;
 pub const UNHELD_TURNS: usize = 10;
 /// Runs in each turn. Where threads happen to run decides more than the path
 /// does, and each run draws that anew: many short runs have a steadier median.
-pub const RUNS_IN_A_TURN: usize = 2;
+pub const RUNS_IN_A_TURN: usize = 5;
 /// Runs of each path.
 pub const UNHELD_RUNS: usize = UNHELD_TURNS * RUNS_IN_A_TURN;
 /// Requests of each of these runs: 100,000 in all.
-pub const UNHELD_REQUESTS: u64 = 2_500;
+pub const UNHELD_REQUESTS: u64 = 1_000;
 /// Sent before each turn and not counted: a path that has just been set
 /// up resolves its neighbours and warms the caches once.
 pub const WARM_UP_REQUESTS: u64 = 500;
