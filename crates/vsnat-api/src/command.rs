@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{ServerSpec, ServiceKey, ServiceSpec};
+use crate::{MarkRule, ServerSpec, ServiceKey, ServiceSpec, Setting};
 
 /// One change of the tables. Each is carried out wholly or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,26 @@ pub enum Command {
     /// Refuses service traffic from a source prefix.
     DenyAdd(Ipv4Net),
     DenyDelete(Ipv4Net),
+    SetTimeouts(SetTimeouts),
+    Set(Setting),
+    /// Puts a marking rule behind the others.
+    MarkAdd(MarkRule),
+    MarkDelete(MarkRule),
+}
+
+/// New timeouts, in seconds; 0 keeps what is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetTimeouts {
+    /// Of established TCP connections.
+    pub tcp_s: u32,
+    /// After a FIN.
+    pub tcp_fin_s: u32,
+    pub udp_s: u32,
+}
+
+impl SetTimeouts {
+    /// 31 days, as ipvsadm.
+    pub const MAX_S: u32 = 31 * 24 * 60 * 60;
 }
 
 /// Why a command changed nothing.
@@ -65,6 +85,10 @@ pub enum CommandError {
     DenyExists { prefix: Ipv4Net },
     #[error("{prefix} is not denied; `vsnat deny list` shows what is")]
     NoSuchDeny { prefix: Ipv4Net },
+    #[error("there is a rule \"{rule}\" already")]
+    MarkExists { rule: Box<MarkRule> },
+    #[error("there is no rule \"{rule}\"; `vsnat mark list` shows what is")]
+    NoSuchMark { rule: Box<MarkRule> },
     #[error("{message}")]
     Failed { message: String },
 }

@@ -6,18 +6,25 @@
 //! family exist.
 
 mod command;
+mod connection;
 mod listing;
+mod mark;
+mod scheduler;
 mod service;
+mod setting;
 
-pub use command::{Command, CommandError, CommandRequest, CommandResponse};
+pub use command::{Command, CommandError, CommandRequest, CommandResponse, SetTimeouts};
+pub use connection::ConnectionState;
 pub use listing::{
-    ConnectionView, Connections, Counters, Deny, InterfaceView, Rates, ReasonCount, ServerView,
-    ServiceView, Services, Side, Status, SweeperView, TableView,
+    ConnectionView, Connections, Counters, Deny, InterfaceView, Marks, Rates, ReasonCount,
+    ServerView, ServiceView, Services, Settings, Side, Status, SweeperView, TableView, Timeouts,
 };
+pub use mark::{Mark, MarkError, MarkRule, PortRange, PortRangeError};
+pub use scheduler::{ParseNameError, Scheduler, SchedulerFlags};
 pub use service::{
-    ConnectionState, ParseNameError, Protocol, Scheduler, SchedulerFlags, ServerSpec, ServiceKey,
-    ServiceSpec, Weight, WeightError,
+    Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Weight, WeightError,
 };
+pub use setting::{Setting, SettingError, SettingName};
 
 /// Folder of the API sockets: one `NAME.sock` for each running director.
 pub const RUN_DIR: &str = "/run/vsnat";

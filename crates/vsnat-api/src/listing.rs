@@ -5,7 +5,7 @@ use std::net::SocketAddrV4;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectionState, Protocol, ServerSpec, ServiceSpec};
+use crate::{ConnectionState, MarkRule, Protocol, ServerSpec, ServiceSpec, Setting};
 
 /// Totals since the counters were last set to zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct ServerView {
     pub active: u32,
     /// All other connections.
     pub inactive: u32,
+    /// Templates of persistent services.
+    #[serde(default)]
+    pub persistent: u32,
     pub counters: Counters,
     pub rates: Rates,
 }
@@ -58,10 +61,12 @@ pub struct Services {
     pub services: Vec<ServiceView>,
 }
 
-/// One connection of the table.
+/// One connection of the table, or one template: that has client port 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionView {
-    pub protocol: Protocol,
+    /// None for the template of a service by mark, whose mark stands in place
+    /// of the virtual address.
+    pub protocol: Option<Protocol>,
     pub client: SocketAddrV4,
     pub virtual_address: SocketAddrV4,
     pub server: SocketAddrV4,
@@ -72,6 +77,26 @@ pub struct ConnectionView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connections {
     pub connections: Vec<ConnectionView>,
+}
+
+/// Timeouts that `ipvsadm --set` changes, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeouts {
+    pub tcp_s: u32,
+    pub tcp_fin_s: u32,
+    pub udp_s: u32,
+}
+
+/// Every setting and its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    pub settings: Vec<Setting>,
+}
+
+/// The marking rules, in the order in which they are tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    pub rules: Vec<MarkRule>,
 }
 
 /// The denied source prefixes, sorted.

@@ -1,11 +1,12 @@
 //! Virtual services and real servers, as an administrator names them.
 
 use std::fmt;
-use std::net::SocketAddrV4;
-use std::str::FromStr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::{Mark, Scheduler, SchedulerFlags};
 
 /// Transport protocol of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,14 +14,18 @@ use thiserror::Error;
 pub enum Protocol {
     Tcp,
     Udp,
+    Sctp,
 }
 
 impl Protocol {
-    /// IP protocol number (RFC 790).
+    pub const ALL: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
+
+    /// IP protocol number (RFC 790, RFC 9260).
     pub const fn number(self) -> u8 {
         match self {
             Protocol::Tcp => 6,
             Protocol::Udp => 17,
+            Protocol::Sctp => 132,
         }
     }
 
@@ -28,6 +33,7 @@ impl Protocol {
         match number {
             6 => Some(Protocol::Tcp),
             17 => Some(Protocol::Udp),
+            132 => Some(Protocol::Sctp),
             _ => None,
         }
     }
@@ -38,99 +44,7 @@ impl fmt::Display for Protocol {
         f.pad(match self {
             Protocol::Tcp => "TCP",
             Protocol::Udp => "UDP",
-        })
-    }
-}
-
-/// How a service picks the server of a new connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scheduler {
-    /// Round robin.
-    Rr,
-    /// Weighted round robin, in IPVS's interleaved order.
-    Wrr,
-    /// Fewest connections.
-    Lc,
-    /// Fewest connections for its weight; ipvsadm's default.
-    Wlc,
-    /// Shortest expected delay.
-    Sed,
-    /// Never queue: an idle server first, else as `sed`.
-    Nq,
-    /// Fail over: the largest weight.
-    Fo,
-    /// Overflow: the largest weight until it is full.
-    Ovf,
-    /// The better of two that are drawn.
-    Twos,
-    /// By the client's address.
-    Sh,
-    /// By the virtual address.
-    Dh,
-    /// By the client's address, disturbed as little as can be when servers
-    /// come and go.
-    Mh,
-}
-
-impl Scheduler {
-    pub const ALL: [Scheduler; 12] = [
-        Scheduler::Rr,
-        Scheduler::Wrr,
-        Scheduler::Lc,
-        Scheduler::Wlc,
-        Scheduler::Sed,
-        Scheduler::Nq,
-        Scheduler::Fo,
-        Scheduler::Ovf,
-        Scheduler::Twos,
-        Scheduler::Sh,
-        Scheduler::Dh,
-        Scheduler::Mh,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Scheduler::Rr => "rr",
-            Scheduler::Wrr => "wrr",
-            Scheduler::Lc => "lc",
-            Scheduler::Wlc => "wlc",
-            Scheduler::Sed => "sed",
-            Scheduler::Nq => "nq",
-            Scheduler::Fo => "fo",
-            Scheduler::Ovf => "ovf",
-            Scheduler::Twos => "twos",
-            Scheduler::Sh => "sh",
-            Scheduler::Dh => "dh",
-            Scheduler::Mh => "mh",
-        }
-    }
-}
-
-impl fmt::Display for Scheduler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A name that stands for nothing we know.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown {what} \"{name}\"; known are {known}")]
-pub struct ParseNameError {
-    pub what: &'static str,
-    pub name: String,
-    pub known: &'static str,
-}
-
-impl FromStr for Scheduler {
-    type Err = ParseNameError;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let found = Scheduler::ALL.into_iter().find(|s| s.name() == name);
-        found.ok_or_else(|| ParseNameError {
-            what: "scheduler",
-            name: name.to_owned(),
-            known: "rr, wrr, lc, wlc, sed, nq, fo, ovf, twos, sh, dh, mh",
+            Protocol::Sctp => "SCTP",
         })
     }
 }
@@ -184,76 +98,70 @@ impl From<Weight> for u32 {
 
 /// What identifies a virtual service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ServiceKey {
-    pub protocol: Protocol,
-    /// The VIP and its port.
-    pub address: SocketAddrV4,
+#[serde(untagged)]
+pub enum ServiceKey {
+    /// Packets to a VIP and port; port 0 stands for every port that no other
+    /// service has.
+    Address {
+        protocol: Protocol,
+        address: SocketAddrV4,
+    },
+    /// Packets that the marking rules give this mark, whatever their
+    /// protocol and destination.
+    Mark { mark: Mark },
+}
+
+impl ServiceKey {
+    /// The VIP and its port; a service by mark has none.
+    pub const fn address(&self) -> Option<SocketAddrV4> {
+        match self {
+            ServiceKey::Address { address, .. } => Some(*address),
+            ServiceKey::Mark { .. } => None,
+        }
+    }
+
+    pub const fn protocol(&self) -> Option<Protocol> {
+        match self {
+            ServiceKey::Address { protocol, .. } => Some(*protocol),
+            ServiceKey::Mark { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for ServiceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.protocol, self.address)
+        match self {
+            ServiceKey::Address { protocol, address } => write!(f, "{protocol} {address}"),
+            ServiceKey::Mark { mark } => write!(f, "FWM {mark}"),
+        }
     }
 }
 
-/// What modifies a scheduler: IPVS's three bits.
-///
-/// `sh` and `mh` give the first two a meaning; the other schedulers keep what
-/// they are given and do not look at it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SchedulerFlags(u8);
+/// How long, and how many clients together, stay with one server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Persistence {
+    /// Since the last new connection, at most [`Persistence::MAX_TIMEOUT_S`].
+    pub timeout_s: u32,
+    /// Clients that are equal under it are one.
+    #[serde(default = "every_client", skip_serializing_if = "is_every_client")]
+    pub netmask: Ipv4Addr,
+}
 
-impl SchedulerFlags {
-    /// A server that cannot serve is replaced by the next in the table.
-    pub const FALLBACK: SchedulerFlags = SchedulerFlags(1);
-    /// The client's port counts too.
-    pub const PORT: SchedulerFlags = SchedulerFlags(2);
-    pub const THIRD: SchedulerFlags = SchedulerFlags(4);
+impl Persistence {
+    /// ipvsadm's, where `-p` has no number.
+    pub const DEFAULT_TIMEOUT_S: u32 = 300;
+    /// 31 days, as ipvsadm.
+    pub const MAX_TIMEOUT_S: u32 = 31 * 24 * 60 * 60;
+    /// Each client by itself.
+    pub const EVERY_CLIENT: Ipv4Addr = Ipv4Addr::BROADCAST;
+}
 
-    pub const ALL: [SchedulerFlags; 3] = [Self::FALLBACK, Self::PORT, Self::THIRD];
+const fn every_client() -> Ipv4Addr {
+    Persistence::EVERY_CLIENT
+}
 
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// Bits beyond the three are left out.
-    pub const fn from_bits(bits: u8) -> Self {
-        SchedulerFlags(bits & 7)
-    }
-
-    #[must_use]
-    pub const fn with(self, other: Self) -> Self {
-        SchedulerFlags(self.0 | other.0)
-    }
-
-    pub const fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    pub const fn is_empty(&self) -> bool {
-        self.0 == 0
-    }
-
-    /// ipvsadm's name of one flag under a scheduler.
-    pub const fn name(self, scheduler: Scheduler) -> &'static str {
-        match (self.0, scheduler) {
-            (1, Scheduler::Sh) => "sh-fallback",
-            (2, Scheduler::Sh) => "sh-port",
-            (1, Scheduler::Mh) => "mh-fallback",
-            (2, Scheduler::Mh) => "mh-port",
-            (1, _) => "flag-1",
-            (2, _) => "flag-2",
-            _ => "flag-3",
-        }
-    }
-
-    /// The names of all flags that are set, as ipvsadm writes them.
-    pub fn names(self, scheduler: Scheduler) -> String {
-        let set = Self::ALL.into_iter().filter(|flag| self.has(*flag));
-        let names: Vec<&str> = set.map(|flag| flag.name(scheduler)).collect();
-        names.join(",")
-    }
+fn is_every_client(netmask: &Ipv4Addr) -> bool {
+    *netmask == Persistence::EVERY_CLIENT
 }
 
 /// A virtual service as it is asked for.
@@ -264,6 +172,28 @@ pub struct ServiceSpec {
     pub scheduler: Scheduler,
     #[serde(default, skip_serializing_if = "SchedulerFlags::is_empty")]
     pub flags: SchedulerFlags,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persistence: Option<Persistence>,
+    /// Every datagram finds a server of its own; UDP and marks only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub one_packet: bool,
+}
+
+impl ServiceSpec {
+    /// A service without anything that is not asked for.
+    pub const fn new(key: ServiceKey, scheduler: Scheduler) -> Self {
+        ServiceSpec {
+            key,
+            scheduler,
+            flags: SchedulerFlags::from_bits(0),
+            persistence: None,
+            one_packet: false,
+        }
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A real server as it is asked for.
@@ -272,41 +202,29 @@ pub struct ServerSpec {
     /// Private address; port 0 stands for the port of the service.
     pub address: SocketAddrV4,
     pub weight: Weight,
+    /// With so many connections it takes no new one; 0: no limit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub upper_threshold: u32,
+    /// With fewer it takes new ones again; 0: three quarters of the upper one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lower_threshold: u32,
 }
 
-/// State of a connection, with IPVS's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ConnectionState {
-    None,
-    Established,
-    SynSent,
-    SynRecv,
-    FinWait,
-    TimeWait,
-    Close,
-    CloseWait,
-    LastAck,
-    Listen,
-    Synack,
-    Udp,
-}
+impl ServerSpec {
+    /// The largest threshold: IPVS's are C `int`s.
+    pub const MAX_THRESHOLD: u32 = i32::MAX as u32;
 
-impl ConnectionState {
-    pub const fn name(self) -> &'static str {
-        match self {
-            ConnectionState::None => "NONE",
-            ConnectionState::Established => "ESTABLISHED",
-            ConnectionState::SynSent => "SYN_SENT",
-            ConnectionState::SynRecv => "SYN_RECV",
-            ConnectionState::FinWait => "FIN_WAIT",
-            ConnectionState::TimeWait => "TIME_WAIT",
-            ConnectionState::Close => "CLOSE",
-            ConnectionState::CloseWait => "CLOSE_WAIT",
-            ConnectionState::LastAck => "LAST_ACK",
-            ConnectionState::Listen => "LISTEN",
-            ConnectionState::Synack => "SYNACK",
-            ConnectionState::Udp => "UDP",
+    /// A server without thresholds.
+    pub const fn new(address: SocketAddrV4, weight: Weight) -> Self {
+        ServerSpec {
+            address,
+            weight,
+            upper_threshold: 0,
+            lower_threshold: 0,
         }
     }
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
