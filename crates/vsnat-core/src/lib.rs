@@ -20,6 +20,7 @@ mod packet;
 mod parse;
 mod rewrite;
 pub mod schedule;
+pub mod sctp;
 mod shared;
 mod slots;
 pub mod sweep;
