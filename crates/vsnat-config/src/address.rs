@@ -38,8 +38,8 @@ pub(crate) fn network(text: &str) -> Result<Ipv4Net, String> {
     Ok(net)
 }
 
-/// An address with its port: `192.0.2.1:80`.
-pub(crate) fn socket_address(text: &str) -> Result<SocketAddrV4, String> {
+/// The address of a service: `192.0.2.1:80`. Port 0 stands for all ports.
+pub(crate) fn service_address(text: &str) -> Result<SocketAddrV4, String> {
     let Some((host, port)) = text.rsplit_once(':') else {
         return Err(format!("{text} has no port; write it as {text}:80"));
     };
@@ -47,11 +47,15 @@ pub(crate) fn socket_address(text: &str) -> Result<SocketAddrV4, String> {
     Ok(SocketAddrV4::new(address, port_number(port)?))
 }
 
-/// An address whose port may be left out.
-pub(crate) fn address_and_port(text: &str) -> Result<(Ipv4Addr, Option<u16>), String> {
-    match text.split_once(':') {
-        Some(_) => socket_address(text).map(|a| (*a.ip(), Some(a.port()))),
-        None => ipv4(text).map(|address| (address, None)),
+/// The address of a server, whose port may be left out.
+pub(crate) fn server_address(text: &str) -> Result<(Ipv4Addr, Option<u16>), String> {
+    if !text.contains(':') {
+        return ipv4(text).map(|address| (address, None));
+    }
+    let address = service_address(text)?;
+    match address.port() {
+        0 => Err("port 0 serves nobody; leave it out for the service's port".to_owned()),
+        port => Ok((*address.ip(), Some(port))),
     }
 }
 
@@ -106,11 +110,6 @@ fn ipv4(text: &str) -> Result<Ipv4Addr, String> {
 }
 
 fn port_number(text: &str) -> Result<u16, String> {
-    match text.parse() {
-        Ok(0) => Err("port 0 serves nobody; give a port from 1 to 65535".to_owned()),
-        Ok(port) => Ok(port),
-        Err(_) => Err(format!(
-            "\"{text}\" is no port; give a number from 1 to 65535"
-        )),
-    }
+    let port = text.parse();
+    port.map_err(|_| format!("\"{text}\" is no port; give a number from 1 to 65535"))
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
-use vsnat_api::{ConnectionState, ServerSpec, ServiceSpec};
+use vsnat_api::{ConnectionState, MarkRule, ServerSpec, ServiceSpec, Setting};
 
-use crate::{Desired, DirectorName};
+use crate::timeouts::{self, SETTABLE_STATES};
+use crate::{Desired, DirectorName, desired};
 
 /// Everything a file says. What it leaves out has its default here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub struct Config {
     pub limits: Limits,
     /// Only the states the file names; all others keep IPVS's timeout.
     pub timeouts: BTreeMap<ConnectionState, Duration>,
+    /// Only what the file names; all others keep their default.
+    pub settings: Vec<Setting>,
+    /// Marking rules, in the order in which they are tried.
+    pub marks: Vec<MarkRule>,
     pub services: Vec<DesiredService>,
 }
 
@@ -33,11 +38,14 @@ impl Config {
         Desired {
             services: self.services.clone(),
             deny: self.deny.clone(),
+            marks: self.marks.clone(),
+            settings: desired::unlike_default(&self.settings),
+            timeouts: timeouts::settable(&self.timeouts),
         }
     }
 
-    /// The keys outside services, deny set and limits in which the other file
-    /// differs.
+    /// The keys outside limits and what [`Config::desired`] gives in which the
+    /// other file differs.
     pub fn settings_unlike(&self, other: &Config) -> Vec<&'static str> {
         let compared = [
             ("name", self.name == other.name),
@@ -45,10 +53,20 @@ impl Config {
             ("inner", self.inner == other.inner),
             ("vips", self.vips == other.vips),
             ("masquerade", self.masquerade == other.masquerade),
-            ("[timeouts]", self.timeouts == other.timeouts),
+            (
+                "[timeouts]",
+                self.other_timeouts() == other.other_timeouts(),
+            ),
         ];
         let different = compared.into_iter().filter(|(_, same)| !same);
         different.map(|(key, _)| key).collect()
+    }
+
+    /// The timeouts that the file alone decides.
+    fn other_timeouts(&self) -> BTreeMap<ConnectionState, Duration> {
+        let mut timeouts = self.timeouts.clone();
+        timeouts.retain(|state, _| !SETTABLE_STATES.contains(state));
+        timeouts
     }
 }
 

@@ -1,24 +1,54 @@
-//! What the tables shall hold, from a file or merged with what runs.
-
-use std::collections::BTreeSet;
+//! What the tables shall hold, from a file or as it runs.
 
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
-use vsnat_api::{ServiceKey, ServiceView};
+use vsnat_api::{MarkRule, ServiceKey, ServiceView, Setting, SettingName, Timeouts};
 
-use crate::DesiredService;
+use crate::{DEFAULT_TIMEOUTS, DesiredService};
 
-/// Services in the order they are to be added, and the deny set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Everything that commands change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desired {
+    /// In the order in which they are to be added.
     pub services: Vec<DesiredService>,
     pub deny: Vec<Ipv4Net>,
+    /// In the order in which they are tried.
+    #[serde(default)]
+    pub marks: Vec<MarkRule>,
+    /// Those that differ from their defaults.
+    #[serde(default)]
+    pub settings: Vec<Setting>,
+    #[serde(default = "default_timeouts")]
+    pub timeouts: Timeouts,
+}
+
+impl Default for Desired {
+    /// What a data plane holds that nobody has told anything.
+    fn default() -> Self {
+        Desired {
+            services: Vec::new(),
+            deny: Vec::new(),
+            marks: Vec::new(),
+            settings: Vec::new(),
+            timeouts: DEFAULT_TIMEOUTS,
+        }
+    }
+}
+
+/// What a data plane tells of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Running<'a> {
+    pub services: &'a [ServiceView],
+    pub deny: &'a [Ipv4Net],
+    pub marks: &'a [MarkRule],
+    pub settings: &'a [Setting],
+    pub timeouts: Timeouts,
 }
 
 impl Desired {
     /// What runs, as a wish: oldest service and oldest server first.
-    pub fn of_running(services: &[ServiceView], deny: &[Ipv4Net]) -> Self {
-        let services = services.iter().map(|view| DesiredService {
+    pub fn of_running(running: Running) -> Self {
+        let services = running.services.iter().map(|view| DesiredService {
             spec: view.spec,
             servers: view
                 .servers
@@ -29,62 +59,30 @@ impl Desired {
         });
         Desired {
             services: services.collect(),
-            deny: deny.to_vec(),
+            deny: running.deny.to_vec(),
+            marks: running.marks.to_vec(),
+            settings: unlike_default(running.settings),
+            timeouts: running.timeouts,
         }
     }
 
-    fn service(&self, key: ServiceKey) -> Option<&DesiredService> {
+    /// The value of a setting, its default where nothing is said.
+    pub fn setting(&self, name: SettingName) -> u32 {
+        let named = self.settings.iter().find(|setting| setting.name() == name);
+        named.map_or(name.default_value(), |setting| setting.value())
+    }
+
+    pub(crate) fn service(&self, key: ServiceKey) -> Option<&DesiredService> {
         self.services.iter().find(|service| service.spec.key == key)
     }
-
-    fn keys(&self) -> impl Iterator<Item = ServiceKey> {
-        self.services.iter().map(|service| service.spec.key)
-    }
 }
 
-/// The wish of `file` for a director that already runs.
-///
-/// `applied` is what the file said when it was last carried out. A service that
-/// no longer equals it was changed at run time, and the run-time state wins;
-/// any other follows the file. Denied prefixes are treated the same way.
-pub fn merge(running: &Desired, applied: &Desired, file: &Desired) -> Desired {
-    let in_order: Vec<ServiceKey> = file.keys().chain(running.keys()).collect();
-    let mut seen = BTreeSet::new();
-    let keys = in_order.into_iter().filter(|key| seen.insert(*key));
-    let services = keys.filter_map(|key| {
-        let unchanged = same(running.service(key), applied.service(key));
-        let winner = if unchanged { file } else { running };
-        winner.service(key).cloned()
-    });
-    Desired {
-        services: services.collect(),
-        deny: merge_deny(running, applied, file),
-    }
+pub(crate) fn unlike_default(settings: &[Setting]) -> Vec<Setting> {
+    let is_unlike = |setting: &Setting| setting.value() != setting.name().default_value();
+    let unlike = settings.iter().copied().filter(is_unlike);
+    unlike.collect()
 }
 
-fn merge_deny(running: &Desired, applied: &Desired, file: &Desired) -> Vec<Ipv4Net> {
-    let all: BTreeSet<Ipv4Net> = running.deny.iter().chain(&file.deny).copied().collect();
-    let wanted = |prefix: &Ipv4Net| {
-        let runs = running.deny.contains(prefix);
-        let unchanged = runs == applied.deny.contains(prefix);
-        if unchanged {
-            file.deny.contains(prefix)
-        } else {
-            runs
-        }
-    };
-    all.into_iter().filter(wanted).collect()
-}
-
-/// Equal but for the order of the servers.
-fn same(one: Option<&DesiredService>, other: Option<&DesiredService>) -> bool {
-    let (Some(one), Some(other)) = (one, other) else {
-        return one.is_none() && other.is_none();
-    };
-    let sorted = |service: &DesiredService| {
-        let mut servers = service.servers.clone();
-        servers.sort_by_key(|server| server.address);
-        servers
-    };
-    one.spec == other.spec && sorted(one) == sorted(other)
+const fn default_timeouts() -> Timeouts {
+    DEFAULT_TIMEOUTS
 }

@@ -1,27 +1,30 @@
 //! The commands that lead from one state of the tables to another.
 
 use ipnet::Ipv4Net;
-use vsnat_api::{Command, ServerSpec, ServiceKey};
+use vsnat_api::{Command, MarkRule, ServerSpec, SetTimeouts, Setting, SettingName, Timeouts};
 
 use crate::{Desired, DesiredService};
 
-/// Commands that turn `actual` into `desired`, for services and deny set.
+/// Commands that turn `actual` into `desired`.
 ///
 /// What is equal is not touched, so established connections stay; removals come
-/// first, so that a full table has room for what is added.
+/// first, so that a full table has room for what is added. Settings come before
+/// the services whose packets they decide about.
 pub fn diff(actual: &Desired, desired: &Desired) -> Vec<Command> {
-    let mut commands = Vec::new();
+    let mut commands = diff_settings(actual, desired);
+    commands.extend(diff_timeouts(actual.timeouts, desired.timeouts));
     for service in &actual.services {
-        if find(desired, service.spec.key).is_none() {
+        if desired.service(service.spec.key).is_none() {
             commands.push(Command::DeleteService(service.spec.key));
         }
     }
     for service in &desired.services {
-        match find(actual, service.spec.key) {
+        match actual.service(service.spec.key) {
             Some(runs) => change(runs, service, &mut commands),
             None => add(service, &mut commands),
         }
     }
+    commands.extend(diff_marks(&actual.marks, &desired.marks));
     commands.extend(diff_deny(&actual.deny, &desired.deny));
     commands
 }
@@ -35,42 +38,43 @@ fn diff_deny(actual: &[Ipv4Net], desired: &[Ipv4Net]) -> Vec<Command> {
     gone.chain(new).collect()
 }
 
-/// One readable line for a command, as a difference is shown.
-pub fn describe(command: &Command) -> String {
-    match command {
-        Command::AddService(spec) => format!("+ service {} {}", spec.key, spec.scheduler),
-        Command::EditService(spec) => {
-            format!("~ service {} scheduler {}", spec.key, spec.scheduler)
+/// Commands that turn one list of rules into the other. A new rule goes behind
+/// all others, so those that are to stay are the longest beginning of the
+/// wanted list that is already in order.
+fn diff_marks(actual: &[MarkRule], desired: &[MarkRule]) -> Vec<Command> {
+    let mut commands = Vec::new();
+    let mut kept = 0;
+    for rule in actual {
+        match desired.get(kept) == Some(rule) {
+            true => kept += 1,
+            false => commands.push(Command::MarkDelete(rule.clone())),
         }
-        Command::DeleteService(key) => format!("- service {key}"),
-        Command::Clear => "- all services".to_owned(),
-        Command::AddServer { service, server } => {
-            format!(
-                "+ server {} weight {} of {service}",
-                server.address,
-                server.weight.get()
-            )
-        }
-        Command::EditServer { service, server } => {
-            format!(
-                "~ server {} weight {} of {service}",
-                server.address,
-                server.weight.get()
-            )
-        }
-        Command::DeleteServer { service, address } => format!("- server {address} of {service}"),
-        Command::Zero(Some(key)) => format!("~ counters of {key} to zero"),
-        Command::Zero(None) => "~ all counters to zero".to_owned(),
-        Command::DenyAdd(prefix) => format!("+ deny {prefix}"),
-        Command::DenyDelete(prefix) => format!("- deny {prefix}"),
     }
+    let new = desired.iter().skip(kept);
+    commands.extend(new.map(|rule| Command::MarkAdd(rule.clone())));
+    commands
 }
 
-fn find(state: &Desired, key: ServiceKey) -> Option<&DesiredService> {
-    state
-        .services
-        .iter()
-        .find(|service| service.spec.key == key)
+fn diff_settings(actual: &Desired, desired: &Desired) -> Vec<Command> {
+    let set = |name: SettingName| {
+        let wanted = desired.setting(name);
+        let differs = wanted != actual.setting(name);
+        // A value of a wish is within the range.
+        let setting = Setting::new(name, wanted).ok().filter(|_| differs);
+        setting.map(Command::Set)
+    };
+    SettingName::ALL.into_iter().filter_map(set).collect()
+}
+
+fn diff_timeouts(actual: Timeouts, desired: Timeouts) -> Option<Command> {
+    let changed = |actual: u32, desired: u32| if actual == desired { 0 } else { desired };
+    let timeouts = SetTimeouts {
+        tcp_s: changed(actual.tcp_s, desired.tcp_s),
+        tcp_fin_s: changed(actual.tcp_fin_s, desired.tcp_fin_s),
+        udp_s: changed(actual.udp_s, desired.udp_s),
+    };
+    let is_change = timeouts != SetTimeouts::default();
+    is_change.then_some(Command::SetTimeouts(timeouts))
 }
 
 fn add(service: &DesiredService, commands: &mut Vec<Command>) {

@@ -7,20 +7,32 @@
 
 mod address;
 mod config;
+mod describe;
 mod desired;
 mod diff;
 mod director;
+mod duration;
+mod limits;
+mod marks;
+mod merge;
 mod mistake;
 mod name;
 mod parse;
+mod persistence;
+mod protocol;
 mod section;
+mod servers;
 mod services;
 mod settings;
 mod suggest;
+mod timeouts;
 
 pub use config::{Config, DesiredService, Limits, Masquerade};
-pub use desired::{Desired, merge};
-pub use diff::{describe, diff};
+pub use describe::describe;
+pub use desired::{Desired, Running};
+pub use diff::diff;
+pub use merge::merge;
 pub use mistake::{Mistake, Mistakes};
 pub use name::{DirectorName, NameError};
 pub use parse::parse;
+pub use timeouts::{DEFAULT_TIMEOUTS, SETTABLE_STATES};

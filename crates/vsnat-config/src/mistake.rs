@@ -85,6 +85,11 @@ impl<'t> Notes<'t> {
         self.position(span.start).0
     }
 
+    /// How many mistakes were found so far.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }

@@ -5,12 +5,13 @@ use toml::de::DeTable;
 use crate::director::{self, Director};
 use crate::mistake::Notes;
 use crate::section::Section;
-use crate::settings;
-use crate::{Config, Mistakes, services};
+use crate::{Config, Mistakes, limits, marks, services, settings, timeouts};
 
 const DIRECTOR: &str = "[director]";
 const LIMITS: &str = "[limits]";
 const TIMEOUTS: &str = "[timeouts]";
+const SETTINGS: &str = "[settings]";
+const MARK: &str = "[[mark]]";
 const SERVICE: &str = "[[service]]";
 
 /// Reads the text of `file`; the name only serves the messages.
@@ -34,14 +35,23 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
         notes.add_unreadable(span, message);
     }
     let root = Section::new("the file", document.get_ref(), 0..0);
-    root.check_keys(&["director", "limits", "timeouts", "service"], notes);
+    root.check_keys(
+        &[
+            "director", "limits", "timeouts", "settings", "mark", "service",
+        ],
+        notes,
+    );
 
     let limits = match Section::of(&root, LIMITS, notes) {
-        Some(section) => settings::limits(&section, notes),
+        Some(section) => limits::read(&section, notes),
         None => Default::default(),
     };
     let timeouts = match Section::of(&root, TIMEOUTS, notes) {
-        Some(section) => settings::timeouts(&section, notes),
+        Some(section) => timeouts::read(&section, notes),
+        None => Default::default(),
+    };
+    let settings = match Section::of(&root, SETTINGS, notes) {
+        Some(section) => settings::read(&section, notes),
         None => Default::default(),
     };
     let director = match Section::of(&root, DIRECTOR, notes) {
@@ -51,6 +61,9 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
             None
         }
     };
+    let sections = Section::all_of(&root, MARK, "mark", notes);
+    let outer = director.as_ref().and_then(|d| d.outer.as_deref());
+    let marks = marks::read(&sections, outer, notes);
     let sections = Section::all_of(&root, SERVICE, "service", notes);
     let vips = director.as_ref().map(|d| d.vips.as_slice());
     let services = services::read(&sections, vips, limits, notes);
@@ -72,6 +85,8 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
         deny,
         limits,
         timeouts,
+        settings,
+        marks,
         services,
     })
 }

@@ -1,6 +1,6 @@
 //! A table of the file, read key by key, with every wrong type noted.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -115,6 +115,18 @@ impl<'a, 'i> Section<'a, 'i> {
                 None
             }
         }
+    }
+
+    /// A number within a range.
+    pub fn number(&self, key: &str, range: RangeInclusive<u32>, notes: &mut Notes) -> Option<u32> {
+        let number = self.integer(key, notes)?;
+        let within = u32::try_from(*number.get_ref()).ok();
+        let within = within.filter(|number| range.contains(number));
+        if within.is_none() {
+            let (low, high) = (range.start(), range.end());
+            notes.add(number.span(), format!("{key} must be from {low} to {high}"));
+        }
+        within
     }
 
     /// A list of texts; a single text is not silently taken for a list.

@@ -1,26 +1,34 @@
-//! `[[service]]` and `[[service.server]]`.
+//! `[[service]]`.
 
 use std::net::SocketAddrV4;
 use std::ops::Range;
 
 use ipnet::Ipv4Net;
 use toml::Spanned;
-use vsnat_api::{Protocol, Scheduler, SchedulerFlags, ServerSpec, ServiceKey, ServiceSpec, Weight};
+use toml::de::DeValue;
+use vsnat_api::{Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec};
 
 use crate::mistake::Notes;
-use crate::section::Section;
+use crate::persistence::{self, Asked};
+use crate::section::{Section, kind};
 use crate::suggest::nearest;
-use crate::{DesiredService, Limits, address};
+use crate::{DesiredService, Limits, address, marks, protocol, servers};
 
-const SERVER: &str = "[[service.server]]";
-
-/// The packet path looks for the next server of a service in so many steps.
-const MAX_SERVERS_OF_SERVICE: usize = 4_096;
+const KEYS: [&str; 8] = [
+    "protocol",
+    "address",
+    "mark",
+    "scheduler",
+    "scheduler_flags",
+    "persistence",
+    "one_packet",
+    "server",
+];
 
 /// What services are checked against. Without VIPs (their section was wrong)
 /// nothing is said about addresses.
-struct Context<'v> {
-    vips: Option<&'v [Ipv4Net]>,
+pub(crate) struct Context<'v> {
+    pub vips: Option<&'v [Ipv4Net]>,
 }
 
 pub(crate) fn read(
@@ -71,59 +79,115 @@ fn service(
     seen: &mut Vec<(ServiceKey, Range<usize>)>,
     notes: &mut Notes,
 ) -> Option<DesiredService> {
-    section.check_keys(
-        &[
-            "protocol",
-            "address",
-            "scheduler",
-            "scheduler_flags",
-            "server",
-        ],
-        notes,
-    );
-    let protocol = protocol(section, notes);
+    section.check_keys(&KEYS, notes);
+    let key = key(section, context, notes);
     let scheduler = scheduler(section, notes);
-    let address = service_address(section, context, notes);
-    let port = address.as_ref().map(|a| a.get_ref().port());
-    let servers = servers(section, port, context, notes);
+    let flags = scheduler.and_then(|scheduler| scheduler_flags(section, scheduler, notes));
+    let persistence = persistence::read(section, notes);
+    let one_packet = one_packet(section, notes);
+    // A mark leaves the port as it is.
+    let port = key.as_ref().map(|key| {
+        let address = key.get_ref().address();
+        address.map_or(0, |address| address.port())
+    });
+    let servers = servers::read(section, port, context, notes);
 
-    let address = address?;
-    let key = ServiceKey {
-        protocol: protocol?,
-        address: *address.get_ref(),
-    };
+    let (key, span) = key.map(|key| (*key.get_ref(), key.span()))?;
     if let Some((_, first)) = seen.iter().find(|(other, _)| *other == key) {
         let line = notes.line(first);
         let message =
             format!("service {key} is there already, on line {line}; put its servers together");
-        notes.add(address.span(), message);
+        notes.add(span, message);
         return None;
     }
-    seen.push((key, address.span()));
-    let scheduler = scheduler?;
+    seen.push((key, span.clone()));
+    check_port(key, &persistence, span, notes);
+    check_one_packet(section, key, one_packet?, notes);
     let spec = ServiceSpec {
         key,
-        scheduler,
-        flags: scheduler_flags(section, scheduler, notes)?,
+        scheduler: scheduler?,
+        flags: flags?,
+        persistence: match persistence {
+            Asked::For(persistence) => Some(persistence),
+            Asked::Nothing | Asked::Wrong => None,
+        },
+        one_packet: one_packet?,
     };
     Some(DesiredService { spec, servers })
 }
 
+fn check_port(key: ServiceKey, persistence: &Asked, span: Range<usize>, notes: &mut Notes) {
+    let is_any_port = key.address().is_some_and(|address| address.port() == 0);
+    if is_any_port && matches!(persistence, Asked::Nothing) {
+        let message = "port 0 stands for all ports, and such a service must keep its clients \
+                       together: add persistence = \"5m\", or give a port from 1 to 65535";
+        notes.add(span, message);
+    }
+}
+
+fn check_one_packet(section: &Section, key: ServiceKey, one_packet: bool, notes: &mut Notes) {
+    let Some(value) = section.value("one_packet") else {
+        return;
+    };
+    if one_packet && matches!(key.protocol(), Some(Protocol::Tcp | Protocol::Sctp)) {
+        let message = "one_packet needs protocol = \"udp\" or a mark; remove it";
+        notes.add(value.span(), message);
+    }
+}
+
+/// By what a service is found, where it is written.
+fn key(section: &Section, context: &Context, notes: &mut Notes) -> Option<Spanned<ServiceKey>> {
+    let Some(mark) = section.value("mark") else {
+        return address_key(section, context, notes);
+    };
+    for key in ["address", "protocol"] {
+        if let Some(value) = section.value(key) {
+            let message = format!(
+                "a service by mark has no {key}: the rules under [[mark]] choose its packets; \
+                 remove the one or the other"
+            );
+            notes.add(value.span(), message);
+        }
+    }
+    let span = mark.span();
+    let mark = marks::mark(section, notes)?;
+    Some(Spanned::new(span, ServiceKey::Mark { mark }))
+}
+
+fn address_key(
+    section: &Section,
+    context: &Context,
+    notes: &mut Notes,
+) -> Option<Spanned<ServiceKey>> {
+    let protocol = protocol(section, notes);
+    let address = service_address(section, context, notes)?;
+    let key = ServiceKey::Address {
+        protocol: protocol?,
+        address: *address.get_ref(),
+    };
+    Some(Spanned::new(address.span(), key))
+}
+
 fn protocol(section: &Section, notes: &mut Notes) -> Option<Protocol> {
     if section.value("protocol").is_none() {
-        section.missing("protocol", "\"tcp\" or \"udp\"", notes);
+        section.missing("protocol", "\"tcp\", \"udp\" or \"sctp\"", notes);
         return None;
     }
     let text = section.text("protocol", notes)?;
-    match *text.get_ref() {
-        "tcp" => Some(Protocol::Tcp),
-        "udp" => Some(Protocol::Udp),
-        other => {
-            let message = format!("unknown protocol \"{other}\"; write \"tcp\" or \"udp\"");
-            notes.add(text.span(), message);
-            None
-        }
-    }
+    protocol::read(&text, notes)
+}
+
+fn one_packet(section: &Section, notes: &mut Notes) -> Option<bool> {
+    let Some(value) = section.value("one_packet") else {
+        return Some(false);
+    };
+    let DeValue::Boolean(one_packet) = value.get_ref() else {
+        let found = kind(value.get_ref());
+        let message = format!("one_packet must be true or false, not {found}");
+        notes.add(value.span(), message);
+        return None;
+    };
+    Some(*one_packet)
 }
 
 fn scheduler_flags(
@@ -184,7 +248,7 @@ fn service_address(
         return None;
     }
     let text = section.text("address", notes)?;
-    let address = match address::socket_address(text.get_ref()) {
+    let address = match address::service_address(text.get_ref()) {
         Ok(address) => address,
         Err(message) => {
             notes.add(text.span(), message);
@@ -199,89 +263,4 @@ fn service_address(
         notes.add(text.span(), message);
     }
     Some(Spanned::new(text.span(), address))
-}
-
-fn servers(
-    service: &Section,
-    service_port: Option<u16>,
-    context: &Context,
-    notes: &mut Notes,
-) -> Vec<ServerSpec> {
-    let mut servers: Vec<Spanned<ServerSpec>> = Vec::new();
-    for section in Section::all_of(service, SERVER, "server", notes) {
-        section.check_keys(&["address", "weight"], notes);
-        let weight = weight(&section, notes);
-        let Some(address) = server_address(&section, service_port, context, notes) else {
-            continue;
-        };
-        let (span, address) = (address.span(), address.into_inner());
-        if servers.len() == MAX_SERVERS_OF_SERVICE {
-            let message = format!(
-                "a service has at most {MAX_SERVERS_OF_SERVICE} servers; remove this and the \
-                 following, or divide them between services"
-            );
-            notes.add(span, message);
-            break;
-        }
-        let same = |other: &&Spanned<ServerSpec>| other.get_ref().address == address;
-        if let Some(first) = servers.iter().find(same) {
-            let line = notes.line(&first.span());
-            let message =
-                format!("server {address} is there already, on line {line}; remove one of the two");
-            notes.add(span, message);
-            continue;
-        }
-        servers.push(Spanned::new(span, ServerSpec { address, weight }));
-    }
-    servers.into_iter().map(Spanned::into_inner).collect()
-}
-
-fn server_address(
-    section: &Section,
-    service_port: Option<u16>,
-    context: &Context,
-    notes: &mut Notes,
-) -> Option<Spanned<SocketAddrV4>> {
-    if section.value("address").is_none() {
-        section.missing("address", "\"10.0.100.11:80\"", notes);
-        return None;
-    }
-    let text = section.text("address", notes)?;
-    let checked = address::address_and_port(text.get_ref()).and_then(|(address, port)| {
-        address::unicast(address)?;
-        Ok((address, port))
-    });
-    let (address, port) = match checked {
-        Ok(checked) => checked,
-        Err(message) => {
-            notes.add(text.span(), message);
-            return None;
-        }
-    };
-    let is_vip = |vips: &[Ipv4Net]| vips.iter().any(|vip| vip.addr() == address);
-    if context.vips.is_some_and(is_vip) {
-        let message = format!("{address} is a VIP; a real server needs its own, private address");
-        notes.add(text.span(), message);
-        return None;
-    }
-    let port = port.or(service_port)?;
-    Some(Spanned::new(text.span(), SocketAddrV4::new(address, port)))
-}
-
-fn weight(section: &Section, notes: &mut Notes) -> Weight {
-    let Some(number) = section.integer("weight", notes) else {
-        return Weight::ONE;
-    };
-    let weight = u32::try_from(*number.get_ref()).ok();
-    match weight.and_then(|weight| Weight::new(weight).ok()) {
-        Some(weight) => weight,
-        None => {
-            let message = format!(
-                "weight must be from 0 (no new connections) to {}",
-                Weight::MAX
-            );
-            notes.add(number.span(), message);
-            Weight::ONE
-        }
-    }
 }

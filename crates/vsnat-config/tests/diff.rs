@@ -7,48 +7,100 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ipnet::Ipv4Net;
 use proptest::prelude::*;
-use vsnat_api::{Command, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec, Weight};
+use vsnat_api::{
+    Command, Mark, MarkRule, Persistence, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec,
+    Setting, SettingName, Timeouts, Weight,
+};
 use vsnat_config::{Desired, DesiredService, diff, merge};
 
 fn servers() -> impl Strategy<Value = Vec<ServerSpec>> {
-    let server = (1u8..6, 0u32..3);
+    let server = (0u32..3, 0u32..3);
     proptest::collection::btree_map(1u8..6, server, 0..5).prop_map(|map| {
-        let spec = |(host, (_, weight))| ServerSpec {
-            address: SocketAddrV4::new(Ipv4Addr::new(10, 0, 100, host), 80),
-            weight: Weight::new(weight).unwrap(),
+        let spec = |(host, (weight, upper_threshold))| ServerSpec {
+            upper_threshold,
+            ..ServerSpec::new(
+                SocketAddrV4::new(Ipv4Addr::new(10, 0, 100, host), 80),
+                Weight::new(weight).unwrap(),
+            )
         };
         map.into_iter().map(spec).collect()
     })
 }
 
+fn services() -> impl Strategy<Value = Vec<DesiredService>> {
+    let service = (0usize..4, 0u32..3, servers());
+    proptest::collection::btree_map(0u16..5, service, 0..5).prop_map(|services| {
+        let service = |(n, (scheduler, persistent_s, servers))| {
+            let mut spec = ServiceSpec::new(key(n), Scheduler::ALL[scheduler]);
+            spec.persistence = (persistent_s > 0).then_some(Persistence {
+                timeout_s: persistent_s,
+                netmask: Persistence::EVERY_CLIENT,
+            });
+            DesiredService { spec, servers }
+        };
+        services.into_iter().map(service).collect()
+    })
+}
+
+/// Rules in every order.
+fn marks() -> impl Strategy<Value = Vec<MarkRule>> {
+    let all: Vec<u32> = (1..6).collect();
+    let some = proptest::sample::subsequence(all, 0..=5).prop_shuffle();
+    some.prop_map(|marks| marks.into_iter().map(rule).collect())
+}
+
+fn settings() -> impl Strategy<Value = Vec<Setting>> {
+    let values = proptest::collection::btree_map(0usize..SettingName::ALL.len(), 0u32..2, 0..4);
+    values.prop_map(|values| {
+        let setting = |(n, value)| Setting::new(SettingName::ALL[n], value).ok();
+        let settings = values.into_iter().filter_map(setting);
+        let is_unlike = |setting: &Setting| setting.value() != setting.name().default_value();
+        settings.filter(is_unlike).collect()
+    })
+}
+
+fn timeouts() -> impl Strategy<Value = Timeouts> {
+    (1u32..4, 1u32..4, 1u32..4).prop_map(|(tcp_s, tcp_fin_s, udp_s)| Timeouts {
+        tcp_s,
+        tcp_fin_s,
+        udp_s,
+    })
+}
+
 fn desired() -> impl Strategy<Value = Desired> {
-    let service = (0usize..4, servers());
-    let services = proptest::collection::btree_map(0u16..5, service, 0..5);
     let deny = proptest::collection::btree_set(0u8..5, 0..4);
-    (services, deny).prop_map(|(services, deny)| Desired {
-        services: services
-            .into_iter()
-            .map(|(n, (scheduler, servers))| DesiredService {
-                spec: ServiceSpec {
-                    key: key(n),
-                    scheduler: Scheduler::ALL[scheduler],
-                    flags: Default::default(),
-                },
-                servers,
-            })
-            .collect(),
+    let all = (services(), deny, marks(), settings(), timeouts());
+    all.prop_map(|(services, deny, marks, settings, timeouts)| Desired {
+        services,
         deny: deny.into_iter().map(prefix).collect(),
+        marks,
+        settings,
+        timeouts,
     })
 }
 
 fn key(n: u16) -> ServiceKey {
-    let protocol = if n.is_multiple_of(2) {
-        Protocol::Tcp
-    } else {
-        Protocol::Udp
-    };
-    let address = SocketAddrV4::new(Ipv4Addr::new(192, 168, 28, 167), 80 + n / 2);
-    ServiceKey { protocol, address }
+    let address = SocketAddrV4::new(Ipv4Addr::new(192, 168, 28, 167), 80 + n);
+    let by_address = |protocol| ServiceKey::Address { protocol, address };
+    match n % 4 {
+        0 => by_address(Protocol::Tcp),
+        1 => by_address(Protocol::Udp),
+        2 => by_address(Protocol::Sctp),
+        _ => ServiceKey::Mark {
+            mark: Mark::new(n.into()).unwrap(),
+        },
+    }
+}
+
+fn rule(mark: u32) -> MarkRule {
+    MarkRule {
+        mark: Mark::new(mark).unwrap(),
+        protocol: Some(Protocol::Tcp),
+        source: None,
+        destination: None,
+        ports: Vec::new(),
+        interface: None,
+    }
 }
 
 fn prefix(n: u8) -> Ipv4Net {
@@ -85,7 +137,7 @@ fn apply(state: &mut Desired, command: &Command) {
             let at = position(state, *service).unwrap();
             let servers = &mut state.services[at].servers;
             let found = servers.iter_mut().find(|s| s.address == server.address);
-            found.unwrap().weight = server.weight;
+            *found.unwrap() = *server;
         }
         Command::DeleteServer { service, address } => {
             let at = position(state, *service).unwrap();
@@ -102,15 +154,43 @@ fn apply(state: &mut Desired, command: &Command) {
             let at = state.deny.iter().position(|p| p == prefix).unwrap();
             state.deny.remove(at);
         }
+        Command::SetTimeouts(new) => {
+            let set = |new: u32, old| if new == 0 { old } else { new };
+            let old = state.timeouts;
+            state.timeouts = Timeouts {
+                tcp_s: set(new.tcp_s, old.tcp_s),
+                tcp_fin_s: set(new.tcp_fin_s, old.tcp_fin_s),
+                udp_s: set(new.udp_s, old.udp_s),
+            };
+        }
+        Command::Set(setting) => {
+            assert_ne!(state.setting(setting.name()), setting.value());
+            state
+                .settings
+                .retain(|other| other.name() != setting.name());
+            if setting.value() != setting.name().default_value() {
+                state.settings.push(*setting);
+            }
+        }
+        Command::MarkAdd(rule) => {
+            assert!(!state.marks.contains(rule));
+            state.marks.push(rule.clone());
+        }
+        Command::MarkDelete(rule) => {
+            let at = state.marks.iter().position(|r| r == rule).unwrap();
+            state.marks.remove(at);
+        }
     }
 }
 
+/// Without the orders that mean nothing; that of the rules stays.
 fn sorted(mut state: Desired) -> Desired {
     state.services.sort_by_key(|service| service.spec.key);
     for service in &mut state.services {
         service.servers.sort_by_key(|server| server.address);
     }
     state.deny.sort();
+    state.settings.sort();
     state
 }
 
@@ -136,6 +216,12 @@ proptest! {
     }
 
     #[test]
+    fn a_state_is_read_as_it_was_written(state in desired()) {
+        let text = serde_json::to_string(&state).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Desired>(&text).unwrap(), state);
+    }
+
+    #[test]
     fn an_unchanged_file_changes_nothing(running in desired(), file in desired()) {
         let merged = merge(&running, &file, &file);
         prop_assert_eq!(sorted(merged), sorted(running));
@@ -145,16 +231,12 @@ proptest! {
 #[test]
 fn what_ipvsadm_changed_stays_and_the_rest_follows_the_file() {
     let service = |n, scheduler| DesiredService {
-        spec: ServiceSpec {
-            key: key(n),
-            scheduler,
-            flags: Default::default(),
-        },
+        spec: ServiceSpec::new(key(n), scheduler),
         servers: Vec::new(),
     };
     let state = |services| Desired {
         services,
-        deny: Vec::new(),
+        ..Desired::default()
     };
     let applied = state(vec![service(0, Scheduler::Rr), service(2, Scheduler::Rr)]);
     let running = state(vec![service(0, Scheduler::Lc), service(2, Scheduler::Rr)]);
@@ -162,4 +244,64 @@ fn what_ipvsadm_changed_stays_and_the_rest_follows_the_file() {
     let merged = merge(&running, &applied, &file);
     let expected = state(vec![service(0, Scheduler::Lc), service(2, Scheduler::Wrr)]);
     assert_eq!(merged, expected);
+}
+
+#[test]
+fn settings_and_timeouts_that_were_set_stay() {
+    let set = |name, value| Setting::new(name, value).unwrap();
+    let state = |settings: &[Setting], tcp_s, udp_s| Desired {
+        settings: settings.to_vec(),
+        timeouts: Timeouts {
+            tcp_s,
+            udp_s,
+            ..Desired::default().timeouts
+        },
+        ..Desired::default()
+    };
+    let reuse_off = set(SettingName::ConnReuseMode, 0);
+    let drop = |value| set(SettingName::DropEntry, value);
+    let applied = state(&[drop(1)], 900, 300);
+    let running = state(&[reuse_off, drop(1)], 60, 300);
+    let file = state(&[drop(2)], 900, 30);
+    let merged = merge(&running, &applied, &file);
+    assert_eq!(merged, state(&[reuse_off, drop(2)], 60, 30));
+    let back_to_default = state(&[], 900, 300);
+    let merged = merge(&running, &applied, &back_to_default);
+    assert_eq!(merged, state(&[reuse_off], 60, 300));
+}
+
+#[test]
+fn rules_of_the_file_come_before_those_that_were_added() {
+    let state = |marks: &[u32]| Desired {
+        marks: marks.iter().copied().map(rule).collect(),
+        ..Desired::default()
+    };
+    let merged = merge(
+        &state(&[1, 3, 9]),
+        &state(&[1, 2, 3]),
+        &state(&[4, 3, 2, 1]),
+    );
+    assert_eq!(merged, state(&[4, 3, 1, 9]));
+    let commands = diff(&state(&[1, 2, 3]), &state(&[1, 3, 4]));
+    let expected = [Command::MarkDelete(rule(2)), Command::MarkAdd(rule(4))];
+    assert_eq!(commands, expected, "what is in order stays");
+}
+
+#[test]
+fn a_state_of_an_earlier_version_can_be_read() {
+    let text = "{\"services\": [{\"spec\": {\"protocol\": \"tcp\", \
+                \"address\": \"192.168.28.167:80\", \"scheduler\": \"rr\"}, \
+                \"servers\": [{\"address\": \"10.0.100.11:80\", \"weight\": 1}]}], \"deny\": []}";
+    let state: Desired = serde_json::from_str(text).unwrap();
+    assert_eq!(state.services[0].spec.key, key_of("192.168.28.167:80"));
+    assert_eq!(state.timeouts, Desired::default().timeouts);
+    let written = serde_json::to_string(&state).unwrap();
+    assert_eq!(serde_json::from_str::<Desired>(&written).unwrap(), state);
+}
+
+fn key_of(address: &str) -> ServiceKey {
+    ServiceKey::Address {
+        protocol: Protocol::Tcp,
+        address: address.parse().unwrap(),
+    }
 }

@@ -226,7 +226,8 @@ fn timeouts() {
     );
     one_mistake(&with("udp = 300"), 6, &["text in quotes"]);
     one_mistake(&with("udp = \"10ms\""), 6, &["from 1s"]);
-    one_mistake(&with("udp = \"365days\""), 6, &["7days"]);
+    one_mistake(&with("udp = \"1500ms\""), 6, &["whole seconds"]);
+    one_mistake(&with("udp = \"365days\""), 6, &["31days"]);
     one_mistake(
         &with("tcp_establised = \"1s\""),
         6,
@@ -243,9 +244,9 @@ fn services() {
         &["[[service]]", "two brackets"],
     );
     one_mistake(
-        &with(&SERVICE.replace("tcp", "sctp")),
+        &with(&SERVICE.replace("tcp", "icmp")),
         6,
-        &["unknown protocol"],
+        &["unknown protocol", "\"sctp\""],
     );
     one_mistake(
         &with("[[service]]\naddress = \"192.168.28.167:80\""),
@@ -254,7 +255,12 @@ fn services() {
     );
     one_mistake(&with("[[service]]\nprotocol = \"udp\""), 5, &["no address"]);
     one_mistake(&with(&SERVICE.replace(":80", "")), 7, &["has no port"]);
-    one_mistake(&with(&SERVICE.replace(":80", ":0")), 7, &["port 0"]);
+    one_mistake(
+        &with(&SERVICE.replace(":80", ":0")),
+        7,
+        &["port 0", "persistence = \"5m\""],
+    );
+    one_mistake(&with(&SERVICE.replace(":80", ":70000")), 7, &["is no port"]);
     one_mistake(&with(&SERVICE.replace(":80", ":http")), 7, &["is no port"]);
     one_mistake(
         &with(&SERVICE.replace(".167", ".168")),
@@ -280,6 +286,131 @@ fn services() {
         &format!("{DIRECTOR}{SERVICE}{SERVICE}"),
         10,
         &["already", "line 7"],
+    );
+}
+
+#[test]
+fn persistence() {
+    in_service("persistence = 300", 4, &["\"5m\"", "a number"]);
+    in_service("persistence = \"long\"", 4, &["no duration"]);
+    in_service("persistence = \"0s\"", 4, &["from 1s to 31days"]);
+    in_service(
+        "persistence = { span = \"5m\" }",
+        4,
+        &["known are timeout, netmask"],
+    );
+    in_service(
+        "persistence = { netmask = \"255.0.255.0\" }",
+        4,
+        &["no netmask", "255.255.255.0"],
+    );
+    in_service("persistence = { netmask = 24 }", 4, &["must be a text"]);
+    in_service("persistence = { timeout = \"40days\" }", 4, &["31days"]);
+}
+
+#[test]
+fn one_packet() {
+    in_service("one_packet = 1", 4, &["true or false", "a number"]);
+    in_service("one_packet = true", 4, &["\"udp\" or a mark"]);
+    valid(&format!("{DIRECTOR}{SERVICE}one_packet = false\n"));
+}
+
+#[test]
+fn services_by_mark() {
+    let with = |lines: &str| format!("{DIRECTOR}[[service]]\n{lines}\n");
+    one_mistake(&with("mark = 0"), 6, &["from 1 to 4294967295"]);
+    one_mistake(&with("mark = 4294967296"), 6, &["from 1 to 4294967295"]);
+    one_mistake(&with("mark = \"5\""), 6, &["whole number"]);
+    one_mistake(
+        &with("mark = 5\naddress = \"192.168.28.167:80\""),
+        7,
+        &["by mark has no address", "[[mark]]"],
+    );
+    one_mistake(&with("mark = 5\nprotocol = \"tcp\""), 7, &["no protocol"]);
+    one_mistake(
+        &with("mark = 5\n[[service]]\nmark = 5"),
+        8,
+        &["FWM 5 is there already, on line 6"],
+    );
+    let config = valid(&with(
+        "mark = 5\n[[service.server]]\naddress = \"10.0.0.1\"",
+    ));
+    assert_eq!(config.services[0].servers[0].address.port(), 0);
+}
+
+#[test]
+fn thresholds() {
+    let with = |lines: &str| format!("[[service.server]]\naddress = \"10.0.0.1\"\n{lines}");
+    in_service(&with("upper_threshold = -1"), 6, &["from 0 to 2147483647"]);
+    in_service(
+        &with("lower_threshold = 5"),
+        6,
+        &["needs an upper_threshold"],
+    );
+    in_service(
+        &with("lower_threshold = 5\nupper_threshold = 4"),
+        6,
+        &["not be above upper_threshold", "4"],
+    );
+}
+
+#[test]
+fn settings() {
+    let with = |line: &str| format!("{DIRECTOR}[settings]\n{line}\n");
+    one_mistake(
+        &with("drop_entry = 4"),
+        6,
+        &["drop_entry must be from 0 to 3"],
+    );
+    one_mistake(&with("am_droprate = 0"), 6, &["from 1 to"]);
+    one_mistake(&with("drop_entry = true"), 6, &["whole number"]);
+    one_mistake(&with("schedule_icmp = 1"), 6, &["can only be 0"]);
+    one_mistake(&with("drop_entri = 1"), 6, &["did you mean drop_entry?"]);
+    one_mistake(&with("gateway = 1"), 6, &["known are expire_nodest_conn"]);
+}
+
+#[test]
+fn marks() {
+    let with = |lines: &str| format!("{DIRECTOR}[[mark]]\n{lines}\n");
+    one_mistake(&with("protocol = \"tcp\""), 5, &["[[mark]] has no mark"]);
+    one_mistake(&with("mark = 0"), 6, &["from 1 to"]);
+    one_mistake(
+        &with("mark = 1\nprotocol = \"icmp\""),
+        7,
+        &["unknown protocol"],
+    );
+    one_mistake(
+        &with("mark = 1\nsource = \"10.0.0.1/8\""),
+        7,
+        &["10.0.0.0/8"],
+    );
+    one_mistake(&with("mark = 1\ndestination = \"web\""), 7, &["is a name"]);
+    one_mistake(
+        &with("mark = 1\nports = 80"),
+        7,
+        &["a list like [80, \"8000-8099\"]"],
+    );
+    one_mistake(&with("mark = 1\nports = []"), 7, &["ports is empty"]);
+    one_mistake(
+        &with("mark = 1\nports = [80, 70000]"),
+        7,
+        &["70000", "8000-8099"],
+    );
+    one_mistake(
+        &with("mark = 1\nports = [\"99-80\"]"),
+        7,
+        &["the smaller one first"],
+    );
+    one_mistake(
+        &with("mark = 1\ninterface = \"eth9\""),
+        7,
+        &["come by eth0"],
+    );
+    one_mistake(&with("mark = 1\nsport = 1"), 7, &["did you mean ports?"]);
+    one_mistake(
+        &with("mark = 1\nports = [80, 443]\n[[mark]]\nmark = 2\nports = [\"443\", 80]"),
+        8,
+        &["line 5", "mark 1", "the first one counts"],
     );
 }
 
@@ -340,24 +471,4 @@ fn reads_as_file_line_column() {
         mistakes.to_string(),
         "web.toml:5:1: unknown key nmae in [director]; did you mean name?"
     );
-}
-
-#[test]
-fn the_whole_format() {
-    let config = valid(include_str!("web.toml"));
-    assert_eq!(config.name.as_str(), "web");
-    assert_eq!(config.inner, ["eth1"]);
-    assert_eq!(config.vips, ["192.168.28.167/24".parse().unwrap()]);
-    assert_eq!(config.limits.connections, 1_000);
-    assert_eq!(config.timeouts.len(), 2);
-    assert_eq!(config.services.len(), 2);
-    let web = &config.services[0];
-    assert_eq!(web.spec.scheduler.name(), "rr");
-    assert_eq!(
-        web.servers[1].address,
-        "10.0.100.12:80".parse().unwrap(),
-        "the service's port"
-    );
-    assert_eq!(web.servers[1].weight.get(), 3);
-    assert_eq!(config.services[1].spec.scheduler.name(), "wlc", "default");
 }
