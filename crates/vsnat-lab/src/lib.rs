@@ -18,6 +18,7 @@ mod namespace;
 mod process;
 pub mod progress;
 pub mod report;
+pub mod sctp;
 pub mod servers;
 pub mod session;
 mod teardown;
