@@ -60,7 +60,7 @@ impl SetTimeouts {
 
 /// Why a command changed nothing.
 ///
-/// The first five read as ipvsadm prints the kernel's refusals.
+/// The first seven read as ipvsadm prints the kernel's refusals.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandError {
@@ -79,6 +79,10 @@ pub enum CommandError {
     /// A server address that cannot be one: multicast, broadcast, zero.
     #[error("Invalid operation.  Possibly wrong module version, address not unicast, ...")]
     Invalid,
+    /// A server whose lower threshold is above its upper one. IPVS looks at
+    /// this after the service and before the server.
+    #[error("Numerical result out of range")]
+    OutOfRange,
     #[error("the director holds at most {limit} {what}; raise [limits] {what} and restart it")]
     Full { what: String, limit: u32 },
     #[error("{prefix} is denied already")]

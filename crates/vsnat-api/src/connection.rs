@@ -42,6 +42,34 @@ pub enum ConnectionState {
 }
 
 impl ConnectionState {
+    pub const ALL: [ConnectionState; 25] = [
+        ConnectionState::None,
+        ConnectionState::Established,
+        ConnectionState::SynSent,
+        ConnectionState::SynRecv,
+        ConnectionState::FinWait,
+        ConnectionState::TimeWait,
+        ConnectionState::Close,
+        ConnectionState::CloseWait,
+        ConnectionState::LastAck,
+        ConnectionState::Listen,
+        ConnectionState::Synack,
+        ConnectionState::Udp,
+        ConnectionState::Assured,
+        ConnectionState::Init1,
+        ConnectionState::Init,
+        ConnectionState::CookieSent,
+        ConnectionState::CookieReplied,
+        ConnectionState::CookieWait,
+        ConnectionState::Cookie,
+        ConnectionState::CookieEchoed,
+        ConnectionState::ShutdownSent,
+        ConnectionState::ShutdownReceived,
+        ConnectionState::ShutdownAckSent,
+        ConnectionState::Rejected,
+        ConnectionState::Closed,
+    ];
+
     pub const fn name(self) -> &'static str {
         match self {
             ConnectionState::None => "NONE",

@@ -165,6 +165,9 @@ pub struct Status {
     pub interfaces: Vec<InterfaceView>,
     pub table: TableView,
     pub sweeper: SweeperView,
+    /// Those that differ from their defaults.
+    #[serde(default)]
+    pub settings: Vec<Setting>,
     /// Every reason, zero counts included.
     pub reasons: Vec<ReasonCount>,
 }

@@ -148,8 +148,8 @@ pub struct Persistence {
 }
 
 impl Persistence {
-    /// ipvsadm's, where `-p` has no number.
-    pub const DEFAULT_TIMEOUT_S: u32 = 300;
+    /// ipvsadm's, where `-p` has no number: 360, though its manual says 300.
+    pub const DEFAULT_TIMEOUT_S: u32 = 360;
     /// 31 days, as ipvsadm.
     pub const MAX_TIMEOUT_S: u32 = 31 * 24 * 60 * 60;
     /// Each client by itself.
@@ -222,6 +222,12 @@ impl ServerSpec {
             upper_threshold: 0,
             lower_threshold: 0,
         }
+    }
+
+    /// Whether the lower threshold is not above the upper one; a server for
+    /// which it is cannot be ([`crate::CommandError::OutOfRange`]).
+    pub const fn has_ordered_thresholds(&self) -> bool {
+        self.lower_threshold <= self.upper_threshold
     }
 }
 

@@ -19,14 +19,27 @@ const KEYS: [&str; 6] = [
     "interface",
 ];
 
+/// Rules are tried one after the other for every packet that has no connection;
+/// each of its port ranges counts as a rule of its own.
+const MAX_RULES: usize = 1_024;
+
 /// The rules in their order. Without an outer interface (its line was wrong)
 /// nothing is said about the interfaces of rules.
 pub(crate) fn read(sections: &[Section], outer: Option<&str>, notes: &mut Notes) -> Vec<MarkRule> {
     let mut rules: Vec<(MarkRule, Range<usize>)> = Vec::new();
+    let mut count = 0;
     for section in sections {
         let Some(rule) = rule(section, outer, notes) else {
             continue;
         };
+        let before = count;
+        count += rule.ports.len().max(1);
+        if before <= MAX_RULES && count > MAX_RULES {
+            let message = format!(
+                "here the file passes {MAX_RULES} rules, each range of ports counted; remove some"
+            );
+            notes.add(section.span(), message);
+        }
         if let Some((first, span)) = rules.iter().find(|(first, _)| same_packets(first, &rule)) {
             let (mark, line) = (first.mark, notes.line(span));
             let message = format!(

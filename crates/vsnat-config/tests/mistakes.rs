@@ -406,6 +406,10 @@ fn marks() {
         7,
         &["come by eth0"],
     );
+    let many: String = (1..=1_025)
+        .map(|n| format!("[[mark]]\nmark = 1\nports = [{n}]\n"))
+        .collect();
+    one_mistake(&format!("{DIRECTOR}{many}"), 3_077, &["passes 1024 rules"]);
     one_mistake(&with("mark = 1\nsport = 1"), 7, &["did you mean ports?"]);
     one_mistake(
         &with("mark = 1\nports = [80, 443]\n[[mark]]\nmark = 2\nports = [\"443\", 80]"),
