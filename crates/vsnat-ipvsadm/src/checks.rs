@@ -5,14 +5,14 @@
 
 use std::str::FromStr;
 
-use vsnat_api::{Scheduler, SchedulerFlags};
+use vsnat_api::{Protocol, Scheduler, SchedulerFlags};
 
 use crate::fault::Fault;
-use crate::line::{Line, Service, Transport};
+use crate::line::{Line, Service};
 use crate::table::{CommandId, OptionId};
 
-/// Schedulers of IPVS that the director does not have.
-const OTHER_SCHEDULERS: &[&str] = &["lblc", "lblcr", "none"];
+/// IPVS's name of a service without a scheduler, which serves nobody.
+const NO_SCHEDULER: &str = "none";
 
 /// ipvsadm's default.
 const DEFAULT_SCHEDULER: Scheduler = Scheduler::Wlc;
@@ -78,7 +78,7 @@ impl Line<'_> {
         if name.is_empty() {
             return Ok(DEFAULT_SCHEDULER);
         }
-        if OTHER_SCHEDULERS.contains(&name) {
+        if name == NO_SCHEDULER {
             self.note(format!("-s {name}"));
             return Ok(DEFAULT_SCHEDULER);
         }
@@ -86,14 +86,11 @@ impl Line<'_> {
     }
 
     fn check_service(&self) -> Result<(), Fault> {
-        if let Some(Service::Address {
-            transport, port, ..
-        }) = self.service
-        {
+        if let Some(Service::Address { protocol, port, .. }) = self.service {
             if port == 0 && !self.given.has(OptionId::Persistent) {
                 return Err(Fault::ZeroPort);
             }
-            if transport != Transport::Udp && self.given.has(OptionId::Ops) {
+            if protocol != Protocol::Udp && self.given.has(OptionId::Ops) {
                 return Err(Fault::OnePacketNotUdp);
             }
         }
@@ -145,9 +142,6 @@ impl Line<'_> {
             self.check_tunnel()?;
         } else if self.given.has(OptionId::TunType) || !self.tunnel_options().is_empty() {
             return Err(Fault::TunnelOptions);
-        }
-        if self.lower_threshold > self.upper_threshold {
-            return Err(Fault::Thresholds);
         }
         Ok(())
     }
@@ -210,6 +204,62 @@ mod tests {
                 "One-Packet Scheduling is only for UDP virtual services",
             ),
             ("-A -6 -f 1", "-6 used before -f"),
+            ("-L -6", "-6 used before -f"),
+            (
+                "-A --sctp-service 1.1.1.1:80 -o",
+                "One-Packet Scheduling is only for UDP virtual services",
+            ),
+            ("-A -t [::1]:80 -p -M 0", "illegal ipv6 netmask specified"),
+            ("-A -f 1 -6 -M 129", "illegal ipv6 netmask specified"),
+            (
+                "-a -f 1 -6 -r 10.0.0.1 -m",
+                "Different address family is allowed only for tunneling servers",
+            ),
+            (
+                "--start-daemon master --mcast-group 10.0.0.1",
+                "invalid IPv4 mcast-group `10.0.0.1'",
+            ),
+            (
+                "--start-daemon master --mcast-group ::1",
+                "invalid IPv6 mcast-group `::1'",
+            ),
+            (
+                "--start-daemon master --pe x",
+                "Illegal 'pe' option with the 'start-daemon' command",
+            ),
+            (
+                "--stop-daemon backup --mcast-interface eth0",
+                "Illegal 'mcast-interface' option with the 'stop-daemon' command",
+            ),
+            (
+                "-L --timeout --thresholds",
+                "options conflicts in the list command",
+            ),
+            (
+                "-L --timeout --persistent-conn",
+                "options conflicts in the list command",
+            ),
+            (
+                "-L --daemon --stats",
+                "options conflicts in the list command",
+            ),
+            (
+                "-L --daemon -f 5",
+                "The option 'daemon' conflicts with the 'service-address' option in the 'list' \
+                 command",
+            ),
+            (
+                "--set 1 2 3 -n",
+                "Illegal 'numeric' option with the 'set' command",
+            ),
+            (
+                "--set 2678400 1 2678401",
+                "invalid timeout value `2678401' specified",
+            ),
+            (
+                "-a -t 1.1.1.1:80 -r 1.1.1.2 -m -x 2147483648",
+                "illegal u_threshold specified",
+            ),
             (
                 "-A -t 1.1.1.1:80 -b sh-port -s wrr",
                 "incompatible scheduler flag `sh-port'",
@@ -258,12 +308,14 @@ mod tests {
     #[test]
     fn what_is_not_supported_yet_is_named_in_one_line() {
         let cases = [
-            ("-A -t 1.1.1.1:80 -s lblc", "-s lblc"),
-            ("-A -f 1 -6", "-f (services by firewall mark) and -6 (IPv6)"),
+            ("-A -t 1.1.1.1:80 -s none", "-s none"),
+            ("-A -f 1 -6", "-6 (IPv6)"),
             (
-                "-A -t [fd00::1]:80 -p -s lblcr",
-                "IPv6 addresses, -p (persistence) and -s lblcr",
+                "-A -t [fd00::1]:80 -p -s none",
+                "IPv6 addresses and -s none",
             ),
+            ("-L -t [fd00::1]:80", "IPv6 addresses"),
+            ("-A -u 1.1.1.1:80 -p --pe sip", "--pe (persistence engines)"),
             ("-a -t 1.1.1.1:80 -r 1.1.1.2 -g", "-g (direct routing)"),
             (
                 "--start-daemon backup --syncid 9",

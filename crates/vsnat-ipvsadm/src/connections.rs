@@ -1,51 +1,134 @@
-//! The listing of connections.
+//! The listing of connections, row by row: there may be a million.
 
-use std::fmt::Write;
+use std::net::SocketAddrV4;
 
 use vsnat_api::{ConnectionView, Protocol};
 
 use crate::names::endpoint;
-use crate::{NameStyle, Names};
+use crate::row::Row;
+use crate::{ConnectionColumns, ConnectionOptions, NameStyle, Names};
 
 const TITLE: &str = concat!(
     "IPVS connection entries\n",
     "pro expire state       source             virtual            destination\n",
 );
 
-/// Lists connections in the order given: ipvsadm does not sort them.
-pub fn render_connections(
-    connections: &[ConnectionView],
-    style: NameStyle,
-    names: &dyn Names,
-) -> String {
-    let mut text = TITLE.to_owned();
-    for connection in connections {
+const TITLE_ENGINE: &str = concat!(
+    "IPVS connection entries\n",
+    "pro expire state       source             virtual            destination        ",
+    "pe name          pe_data\n",
+);
+
+/// Columns of the protocol, of a state, and of the source and virtual address.
+/// What is longer pushes the rest of the line out.
+const PROTOCOL_WIDTH: usize = 3;
+const STATE_WIDTH: usize = 11;
+const ADDRESS_WIDTH: usize = 18;
+
+/// Writes one row after the other, into the same memory.
+pub struct ConnectionRows<'a> {
+    options: ConnectionOptions,
+    names: &'a dyn Names,
+    row: Row,
+}
+
+impl<'a> ConnectionRows<'a> {
+    pub fn new(options: ConnectionOptions, names: &'a dyn Names) -> Self {
+        ConnectionRows {
+            options,
+            names,
+            row: Row::new(),
+        }
+    }
+
+    /// The two lines above the rows.
+    pub fn title(&self) -> &'static str {
+        match self.options.columns {
+            ConnectionColumns::Plain => TITLE,
+            ConnectionColumns::Engine => TITLE_ENGINE,
+        }
+    }
+
+    /// The row of a connection, line end included.
+    pub fn row(&mut self, connection: &ConnectionView) -> &str {
         let protocol = connection.protocol;
-        // A server's name is written whole; the others push the line out.
-        let source = endpoint(connection.client, protocol, style, names);
-        let target = endpoint(connection.virtual_address, protocol, style, names);
-        let server = endpoint(connection.server, protocol, style, names);
-        let expires = expires(connection.expires_ms);
-        let state = connection.state.name();
-        let protocol = name(protocol);
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{protocol} {expires}  {state:<11} {source:<18} {target:<18} {server}"
-        );
+        self.row.clear();
+        self.row.text(protocol_name(protocol)).pad(PROTOCOL_WIDTH);
+        self.expires(connection.expires_ms);
+        self.row.text(connection.state.name()).pad(STATE_WIDTH);
+        self.endpoint(connection.client, protocol);
+        self.row.pad(ADDRESS_WIDTH);
+        self.endpoint(connection.virtual_address, protocol);
+        self.row.pad(ADDRESS_WIDTH);
+        self.endpoint(connection.server, protocol);
+        self.row.end()
     }
-    text
+
+    /// Minutes and seconds, begun seconds left out.
+    fn expires(&mut self, expires_ms: u64) {
+        let seconds = expires_ms / 1_000;
+        self.row.two_digits(seconds / 60).text(":");
+        // Two blanks stand before the state.
+        self.row.two_digits(seconds % 60).text(" ").next_column();
+    }
+
+    fn endpoint(&mut self, address: SocketAddrV4, protocol: Option<Protocol>) {
+        match self.options.names {
+            NameStyle::Numeric => self.row.endpoint(address),
+            NameStyle::Names => {
+                let name = endpoint(address, protocol, NameStyle::Names, self.names);
+                self.row.text(&name)
+            }
+        };
+    }
 }
 
-fn name(protocol: Protocol) -> &'static str {
+/// "IP" stands for the template of a mark, which holds for every protocol.
+pub(crate) fn protocol_name(protocol: Option<Protocol>) -> &'static str {
     match protocol {
-        Protocol::Tcp => "TCP",
-        Protocol::Udp => "UDP",
+        Some(Protocol::Tcp) => "TCP",
+        Some(Protocol::Udp) => "UDP",
+        Some(Protocol::Sctp) => "SCTP",
+        None => "IP",
     }
 }
 
-/// Minutes and seconds, begun seconds left out.
-fn expires(expires_ms: u64) -> String {
-    let seconds = expires_ms / 1_000;
-    format!("{:02}:{:02}", seconds / 60, seconds % 60)
+#[cfg(test)]
+mod tests {
+    use vsnat_api::ConnectionState;
+
+    use super::*;
+    use crate::NoNames;
+
+    #[test]
+    fn rows_follow_each_other_in_the_same_memory() {
+        let address = |text: &str| text.parse().expect("an address");
+        let template = ConnectionView {
+            protocol: None,
+            client: address("10.0.1.12:0"),
+            virtual_address: address("0.0.0.7:0"),
+            server: address("10.0.2.14:0"),
+            state: ConnectionState::Assured,
+            expires_ms: 58_999,
+        };
+        let connection = ConnectionView {
+            protocol: Some(Protocol::Sctp),
+            client: address("200.200.200.200:60000"),
+            virtual_address: address("10.0.1.100:80"),
+            server: address("10.0.2.14:8080"),
+            state: ConnectionState::ShutdownAckSent,
+            expires_ms: 6_000_000,
+        };
+        let options = ConnectionOptions {
+            names: NameStyle::Numeric,
+            columns: ConnectionColumns::Plain,
+        };
+        let mut rows = ConnectionRows::new(options, &NoNames);
+        let expected = "IP  00:58  ASSURED     10.0.1.12:0        0.0.0.7:0          10.0.2.14:0\n";
+        assert_eq!(rows.row(&template), expected);
+        let wide = "SCTP 100:00  S-ACK-SENT  200.200.200.200:60000 10.0.1.100:80      \
+                    10.0.2.14:8080\n";
+        assert_eq!(rows.row(&connection), wide);
+        assert_eq!(rows.row(&template), expected);
+    }
 }

@@ -53,8 +53,11 @@ pub(crate) enum Fault {
     Timeout { value: String },
     #[error("illegal {what} specified")]
     Value { what: &'static str },
-    #[error("-6 used before -f")]
+    // ipvsadm ends this line twice.
+    #[error("-6 used before -f\n")]
     Ipv6BeforeMark,
+    #[error("invalid {family} mcast-group `{value}'")]
+    McastGroup { family: &'static str, value: String },
     #[error("unknown scheduler flag `{flag}'")]
     UnknownFlag { flag: String },
     #[error("incompatible scheduler flag `{flag}'")]
@@ -92,9 +95,10 @@ pub(crate) enum Fault {
     /// The kernel's answer to a scheduler or engine that it does not have.
     #[error("Scheduler or persistence engine not found")]
     UnknownScheduler,
-    /// The kernel's answer to a lower threshold above the upper one.
-    #[error("Numerical result out of range")]
-    Thresholds,
+    /// The kernel's answer to `--stop-daemon`: as none can be started, there
+    /// is none to stop.
+    #[error("No daemon is running")]
+    NoDaemon,
 
     #[error("vsnat does not support {what} yet")]
     NotYet { what: String },
@@ -138,7 +142,7 @@ impl Fault {
     fn judge(&self) -> Judge {
         match self {
             Fault::Word { .. } => Judge::OptionParser,
-            Fault::UnknownScheduler | Fault::Thresholds => Judge::Kernel,
+            Fault::UnknownScheduler | Fault::NoDaemon => Judge::Kernel,
             Fault::NoCommand
             | Fault::SecondCommand { .. }
             | Fault::Multiple { .. }
@@ -155,6 +159,7 @@ impl Fault {
             | Fault::Timeout { .. }
             | Fault::Value { .. }
             | Fault::Ipv6BeforeMark
+            | Fault::McastGroup { .. }
             | Fault::UnknownFlag { .. }
             | Fault::IncompatibleFlag { .. }
             | Fault::SetNeedsThree

@@ -9,14 +9,17 @@ const VERSION: &str = "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.
 
 const USAGE: &str = "\
 Usage:
-  ipvsadm -A|-E service [-s scheduler] [-b flags]
+  ipvsadm -A|-E service [-s scheduler] [-b flags] [-p [seconds]] [-M netmask] [-o]
   ipvsadm -D service
   ipvsadm -C
-  ipvsadm -a|-e service -r server -m [-w weight]
+  ipvsadm -a|-e service -r server -m [-w weight] [-x connections] [-y connections]
   ipvsadm -d service -r server
-  ipvsadm -L|-l [service] [-n] [--stats|--rate] [--exact] [--nosort]
-  ipvsadm -L|-l -c [-n]
+  ipvsadm -L|-l [service] [-n] [--exact] [--nosort]
+          [--stats|--rate|--thresholds|--persistent-conn|--tun-info]
+  ipvsadm -L|-l -c [-n] [--persistent-conn]
+  ipvsadm -L|-l --timeout|--daemon
   ipvsadm -Z [service]
+  ipvsadm --set tcp tcpfin udp
   ipvsadm -S [-n]
   ipvsadm -R
   ipvsadm -h|-v
@@ -37,13 +40,12 @@ pub fn render_help() -> String {
         matches!(id, WordId::Option(_)) && !is_service(id)
     });
     text.push_str("\nNot supported yet, and refused:\n");
-    let not_yet = WORDS
-        .iter()
-        .filter(|word| word.support != Support::Supported);
-    let names: Vec<String> = not_yet.map(Word::name).collect();
-    for names in names.chunks(8) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {}", names.join(" "));
+    for word in WORDS {
+        if let Support::NotYet(what) = word.support {
+            let names = names(word);
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "  {names:<NAMES_WIDTH$}{what}");
+        }
     }
     text
 }
@@ -51,7 +53,12 @@ pub fn render_help() -> String {
 fn is_service(id: WordId) -> bool {
     matches!(
         id,
-        WordId::Option(OptionId::TcpService | OptionId::UdpService)
+        WordId::Option(
+            OptionId::TcpService
+                | OptionId::UdpService
+                | OptionId::SctpService
+                | OptionId::FwmarkService
+        )
     )
 }
 

@@ -4,36 +4,15 @@
 //! it: `-r` without a port takes the port of the `-t` already read, `-M` the
 //! family, `-6` needs an `-f`. So does this.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use vsnat_api::{Protocol, Weight};
+use vsnat_api::{Mark, Persistence, Protocol, ServerSpec, SetTimeouts, Weight};
 
 use crate::address::{HostPort, host_port, ipv4};
 use crate::fault::Fault;
 use crate::legality::Given;
 use crate::table::{OptionId, Support, Word, group_of};
 use crate::{Names, number};
-
-/// Longest persistence and timeout of ipvsadm: 31 days.
-pub(crate) const TIMEOUT_MAX_S: i64 = 31 * 24 * 60 * 60;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Tcp,
-    Udp,
-    Sctp,
-}
-
-impl Transport {
-    /// Whose service names are meant. SCTP's are those of TCP: the files of
-    /// names hardly know it.
-    fn names(self) -> Protocol {
-        match self {
-            Transport::Tcp | Transport::Sctp => Protocol::Tcp,
-            Transport::Udp => Protocol::Udp,
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
@@ -53,32 +32,37 @@ impl From<IpAddr> for Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Address {
-        transport: Transport,
+        protocol: Protocol,
         host: IpAddr,
         port: u16,
     },
-    Mark(Family),
+    Mark {
+        mark: Mark,
+        family: Family,
+    },
 }
 
 impl Service {
     pub(crate) fn family(self) -> Family {
         match self {
             Service::Address { host, .. } => host.into(),
-            Service::Mark(family) => family,
+            Service::Mark { family, .. } => family,
         }
     }
 
     fn port(self) -> u16 {
         match self {
             Service::Address { port, .. } => port,
-            Service::Mark(_) => 0,
+            Service::Mark { .. } => 0,
         }
     }
 
+    /// Whose service names a server's port may have. ipvsadm takes a mark for
+    /// a service of TCP when it reads, and for one of none when it prints.
     fn names(self) -> Protocol {
         match self {
-            Service::Address { transport, .. } => transport.names(),
-            Service::Mark(_) => Protocol::Tcp,
+            Service::Address { protocol, .. } => protocol,
+            Service::Mark { .. } => Protocol::Tcp,
         }
     }
 }
@@ -96,6 +80,10 @@ pub(crate) struct Line<'a> {
     pub(crate) service: Option<Service>,
     pub(crate) server: Option<Server>,
     pub(crate) weight: Weight,
+    /// Seconds of `-p`; the default where it had no number.
+    pub(crate) persistent_s: u32,
+    /// The mask of `-M`, which counts only with `-p`.
+    pub(crate) netmask: Ipv4Addr,
     /// Empty for the default.
     pub(crate) scheduler: &'a str,
     pub(crate) scheduler_flags: &'a str,
@@ -103,6 +91,8 @@ pub(crate) struct Line<'a> {
     pub(crate) tunnel: &'a str,
     pub(crate) upper_threshold: u32,
     pub(crate) lower_threshold: u32,
+    /// The words of `--set`, which are no options.
+    pub(crate) timeouts: SetTimeouts,
     /// What the line asks for that the director does not do.
     not_yet: Vec<String>,
 }
@@ -115,12 +105,15 @@ impl<'a> Line<'a> {
             service: None,
             server: None,
             weight: Weight::ONE,
+            persistent_s: Persistence::DEFAULT_TIMEOUT_S,
+            netmask: Persistence::EVERY_CLIENT,
             scheduler: "",
             scheduler_flags: "",
             engine: None,
             tunnel: "ipip",
             upper_threshold: 0,
             lower_threshold: 0,
+            timeouts: SetTimeouts::default(),
             not_yet: Vec::new(),
         }
     }
@@ -170,13 +163,16 @@ impl<'a> Line<'a> {
 
     fn add_value(&mut self, option: OptionId, value: &'a str) -> Result<(), Fault> {
         match option {
-            OptionId::TcpService => self.add_service(Transport::Tcp, value),
-            OptionId::UdpService => self.add_service(Transport::Udp, value),
-            OptionId::SctpService => self.add_service(Transport::Sctp, value),
+            OptionId::TcpService => self.add_service(Protocol::Tcp, value),
+            OptionId::UdpService => self.add_service(Protocol::Udp, value),
+            OptionId::SctpService => self.add_service(Protocol::Sctp, value),
             OptionId::FwmarkService => self.add_mark(value),
             OptionId::RealServer => self.add_server(value),
-            OptionId::Netmask => self.check_netmask(value),
-            OptionId::Persistent => persistence(value),
+            OptionId::Netmask => self.add_netmask(value),
+            OptionId::Persistent => {
+                self.persistent_s = timeout_s(value, 1)?;
+                Ok(())
+            }
             OptionId::Scheduler => {
                 self.scheduler = value;
                 Ok(())
@@ -195,11 +191,11 @@ impl<'a> Line<'a> {
                 Ok(())
             }
             OptionId::UThreshold => {
-                self.upper_threshold = bounded(value, 0, i32::MAX as u32, "u_threshold")?;
+                self.upper_threshold = bounded(value, 0, ServerSpec::MAX_THRESHOLD, "u_threshold")?;
                 Ok(())
             }
             OptionId::LThreshold => {
-                self.lower_threshold = bounded(value, 0, i32::MAX as u32, "l_threshold")?;
+                self.lower_threshold = bounded(value, 0, ServerSpec::MAX_THRESHOLD, "l_threshold")?;
                 Ok(())
             }
             OptionId::TunType => {
@@ -215,12 +211,7 @@ impl<'a> Line<'a> {
             OptionId::SyncMaxlen => bounded(value, 1, 65_507, "sync-maxlen").map(|_| ()),
             OptionId::McastPort => bounded(value, 1, 65_535, "mcast-port").map(|_| ()),
             OptionId::McastTtl => bounded(value, 1, 255, "mcast-ttl").map(|_| ()),
-            OptionId::McastGroup => value
-                .parse::<IpAddr>()
-                .map(|_| ())
-                .map_err(|_| Fault::Value {
-                    what: "mcast-group",
-                }),
+            OptionId::McastGroup => multicast(value),
             OptionId::McastInterface
             | OptionId::Ipv6
             | OptionId::Ops
@@ -245,12 +236,12 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn add_service(&mut self, transport: Transport, value: &str) -> Result<(), Fault> {
-        let found = host_port(value, Some(transport.names()), self.names);
+    fn add_service(&mut self, protocol: Protocol, value: &str) -> Result<(), Fault> {
+        let found = host_port(value, Some(protocol), self.names);
         let HostPort { host, port } = found.ok_or(Fault::VirtualAddress)?;
         self.note_family(host);
         self.service = Some(Service::Address {
-            transport,
+            protocol,
             host,
             port: port.unwrap_or(0),
         });
@@ -258,17 +249,19 @@ impl<'a> Line<'a> {
     }
 
     fn add_mark(&mut self, value: &str) -> Result<(), Fault> {
-        let mark = number::in_range_u32(value, 1..=u32::MAX);
-        mark.ok_or_else(|| Fault::Fwmark {
+        let number = number::in_range_u32(value, 1..=u32::MAX);
+        let mark = number.and_then(|number| Mark::new(number).ok());
+        let mark = mark.ok_or_else(|| Fault::Fwmark {
             value: value.to_owned(),
         })?;
-        self.service = Some(Service::Mark(Family::V4));
+        let family = Family::V4;
+        self.service = Some(Service::Mark { mark, family });
         Ok(())
     }
 
     fn add_ipv6(&mut self) -> Result<(), Fault> {
-        match self.service {
-            Some(Service::Mark(_)) => self.service = Some(Service::Mark(Family::V6)),
+        match &mut self.service {
+            Some(Service::Mark { family, .. }) => *family = Family::V6,
             Some(Service::Address { .. }) | None => return Err(Fault::Ipv6BeforeMark),
         }
         Ok(())
@@ -291,7 +284,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn check_netmask(&self, value: &str) -> Result<(), Fault> {
+    fn add_netmask(&mut self, value: &str) -> Result<(), Fault> {
         match self.service.map(Service::family) {
             Some(Family::V6) => {
                 // A prefix length, read as far as it is a number.
@@ -300,16 +293,34 @@ impl<'a> Line<'a> {
                 let legal = length.is_some_and(|length| (1..=Ipv6Addr::BITS).contains(&length));
                 legal.then_some(()).ok_or(Fault::Netmask6)
             }
-            Some(Family::V4) | None => ipv4(value, self.names).map(|_| ()).ok_or(Fault::Netmask),
+            Some(Family::V4) | None => {
+                self.netmask = ipv4(value, self.names).ok_or(Fault::Netmask)?;
+                Ok(())
+            }
         }
     }
 }
 
-fn persistence(value: &str) -> Result<(), Fault> {
-    let timeout = number::in_range(value, 1..=TIMEOUT_MAX_S);
-    timeout.map(|_| ()).ok_or_else(|| Fault::Timeout {
+/// Seconds, at most the 31 days of ipvsadm.
+pub(crate) fn timeout_s(value: &str, min: u32) -> Result<u32, Fault> {
+    let timeout = number::in_range_u32(value, min..=Persistence::MAX_TIMEOUT_S);
+    timeout.ok_or_else(|| Fault::Timeout {
         value: value.to_owned(),
     })
+}
+
+fn multicast(value: &str) -> Result<(), Fault> {
+    let (family, group) = match value.contains(':') {
+        true => ("IPv6", value.parse().map(IpAddr::V6)),
+        false => ("IPv4", value.parse().map(IpAddr::V4)),
+    };
+    match group {
+        Ok(group) if group.is_multicast() => Ok(()),
+        Ok(_) | Err(_) => Err(Fault::McastGroup {
+            family,
+            value: value.to_owned(),
+        }),
+    }
 }
 
 fn bounded(value: &str, min: u32, max: u32, what: &'static str) -> Result<u32, Fault> {

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use vsnat_api::{Counters, Protocol, Rates, ServerView, ServiceView, Services};
+use vsnat_api::{
+    Counters, Persistence, Protocol, Rates, ServerView, ServiceKey, ServiceSpec, ServiceView,
+    Services,
+};
 
 use crate::names::endpoint;
 use crate::number::counter;
@@ -15,7 +18,13 @@ const NAME_WIDTH: usize = 33;
 const SERVER_WIDTH: usize = NAME_WIDTH - 5;
 
 /// The version of IPVS whose language this is.
-const IPVS_VERSION: &str = "1.2.1";
+pub(crate) const IPVS_VERSION: &str = "1.2.1";
+
+/// Every server is reached by translation.
+pub(crate) const FORWARDING: &str = "Masq";
+
+/// The tunnel of a server that needs none.
+const NO_TUNNEL: &str = "n/a";
 
 /// Lists all services, or the one that is asked for.
 pub fn render_services(
@@ -32,34 +41,26 @@ pub fn render_services(
                 return Err(Refusal::not_listed());
             }
         }
-        Listed::Services | Listed::Connections => {
-            let capacity = services.capacity;
-            text.push_str("IP Virtual Server version ");
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{IPVS_VERSION} (size={capacity})");
-        }
+        Listed::Services => text.push_str(&version_line(services)),
     }
     text.push_str(title(options.format));
     for service in listed {
         text.push_str(&service_row(service, options, names));
         for server in order::servers(&service.servers, options.order) {
-            text.push_str(&server_row(
-                server,
-                service.spec.key.protocol,
-                options,
-                names,
-            ));
+            let protocol = service.spec.key.protocol();
+            text.push_str(&server_row(server, protocol, options, names));
         }
     }
     Ok(text)
 }
 
+pub(crate) fn version_line(services: &Services) -> String {
+    let capacity = services.capacity;
+    format!("IP Virtual Server version {IPVS_VERSION} (size={capacity})\n")
+}
+
 fn title(format: Format) -> &'static str {
     match format {
-        Format::Default => concat!(
-            "Prot LocalAddress:Port Scheduler Flags\n",
-            "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n",
-        ),
         Format::Stats => concat!(
             "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n",
             "  -> RemoteAddress:Port\n",
@@ -68,23 +69,32 @@ fn title(format: Format) -> &'static str {
             "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS\n",
             "  -> RemoteAddress:Port\n",
         ),
+        Format::Thresholds => concat!(
+            "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn \n",
+            "  -> RemoteAddress:Port\n",
+        ),
+        Format::PersistentConn => concat!(
+            "Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn \n",
+            "  -> RemoteAddress:Port\n",
+        ),
+        Format::TunInfo => concat!(
+            "Prot LocalAddress:Port Scheduler Flags\n",
+            "  -> RemoteAddress:Port           Forward TunnelInfo    Weight ActiveConn InActConn\n",
+        ),
+        Format::Default => concat!(
+            "Prot LocalAddress:Port Scheduler Flags\n",
+            "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n",
+        ),
     }
 }
 
 fn service_row(service: &ServiceView, options: &ListOptions, names: &dyn Names) -> String {
-    let key = service.spec.key;
-    let name = endpoint(key.address, key.protocol, options.names, names);
-    let name = cut(&format!("{:<4} {name}", key.protocol), NAME_WIDTH);
+    let name = cut(
+        &service_name(service.spec.key, options.names, names),
+        NAME_WIDTH,
+    );
     let figures = options.figures;
     match options.format {
-        Format::Default => {
-            let spec = &service.spec;
-            let flags = match spec.flags.is_empty() {
-                true => String::new(),
-                false => format!(" ({})", spec.flags.names(spec.scheduler)),
-            };
-            format!("{name} {}{flags}\n", spec.scheduler)
-        }
         Format::Stats => {
             let totals = totals(&service.counters).map(|count| counter(count, figures));
             format!("{name:<NAME_WIDTH$}{}\n", totals.concat())
@@ -93,24 +103,52 @@ fn service_row(service: &ServiceView, options: &ListOptions, names: &dyn Names) 
             let rates = rates(&service.rates).map(|rate| counter(rate, figures));
             format!("{name:<NAME_WIDTH$}{}\n", rates.concat())
         }
+        Format::Thresholds | Format::PersistentConn | Format::TunInfo | Format::Default => {
+            format!("{name} {}\n", settings(&service.spec))
+        }
     }
+}
+
+fn service_name(key: ServiceKey, style: NameStyle, names: &dyn Names) -> String {
+    match key {
+        ServiceKey::Address { protocol, address } => {
+            let name = endpoint(address, Some(protocol), style, names);
+            format!("{protocol:<4} {name}")
+        }
+        // ipvsadm prints marks as if they were signed.
+        ServiceKey::Mark { mark } => format!("FWM  {}", mark.get().cast_signed()),
+    }
+}
+
+/// The scheduler of a service, and what else is asked for.
+fn settings(spec: &ServiceSpec) -> String {
+    let mut text = spec.scheduler.to_string();
+    if !spec.flags.is_empty() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, " ({})", spec.flags.names(spec.scheduler));
+    }
+    if let Some(Persistence { timeout_s, netmask }) = spec.persistence {
+        let _ = write!(text, " persistent {timeout_s}");
+        if netmask != Persistence::EVERY_CLIENT {
+            let _ = write!(text, " mask {netmask}");
+        }
+    }
+    if spec.one_packet {
+        text.push_str(" ops");
+    }
+    text
 }
 
 fn server_row(
     server: &ServerView,
-    protocol: Protocol,
+    protocol: Option<Protocol>,
     options: &ListOptions,
     names: &dyn Names,
 ) -> String {
     let name = server_name(server, protocol, options.names, names);
+    let weight = server.spec.weight.get();
+    let connections = format!("{:<10} {:<10}", server.active, server.inactive);
     match options.format {
-        Format::Default => format!(
-            "{name} {:<7} {:<6} {:<10} {:<10}\n",
-            "Masq",
-            server.spec.weight.get(),
-            server.active,
-            server.inactive,
-        ),
         Format::Stats => {
             let totals = totals(&server.counters).map(|count| counter(count, options.figures));
             format!("{name}{}\n", totals.concat())
@@ -122,12 +160,24 @@ fn server_row(
             let bytes = bytes.map(|rate| counter(rate, options.figures));
             format!("{name}{}{}\n", whole.concat(), bytes.concat())
         }
+        Format::Thresholds => {
+            let (upper, lower) = (server.spec.upper_threshold, server.spec.lower_threshold);
+            format!("{name} {upper:<10} {lower:<10} {connections}\n")
+        }
+        Format::PersistentConn => {
+            let templates = server.persistent;
+            format!("{name} {weight:<9} {templates:<11} {connections}\n")
+        }
+        Format::TunInfo => {
+            format!("{name} {FORWARDING:<7} {NO_TUNNEL:<13} {weight:<6} {connections}\n")
+        }
+        Format::Default => format!("{name} {FORWARDING:<7} {weight:<6} {connections}\n"),
     }
 }
 
 fn server_name(
     server: &ServerView,
-    protocol: Protocol,
+    protocol: Option<Protocol>,
     style: NameStyle,
     names: &dyn Names,
 ) -> String {

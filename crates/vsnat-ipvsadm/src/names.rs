@@ -13,7 +13,8 @@ use crate::NameStyle;
 pub trait Names {
     /// The first IPv4 address of a host.
     fn address_of(&self, host: &str) -> Option<Ipv4Addr>;
-    /// The port of a service such as "http".
+    /// The port of a service such as "http". Each protocol has names of its
+    /// own: "http" is none of SCTP's.
     fn port_of(&self, service: &str, protocol: Protocol) -> Option<u16>;
     /// The name of a host.
     fn host_of(&self, address: Ipv4Addr) -> Option<String>;
@@ -43,10 +44,11 @@ impl Names for NoNames {
     }
 }
 
-/// `host:port` as a listing shows it.
+/// `host:port` as a listing shows it. Without a protocol a port has no name:
+/// so it is with the servers of a mark.
 pub(crate) fn endpoint(
     address: SocketAddrV4,
-    protocol: Protocol,
+    protocol: Option<Protocol>,
     style: NameStyle,
     names: &dyn Names,
 ) -> String {
@@ -62,10 +64,10 @@ pub(crate) fn endpoint(
 }
 
 /// Port 0 stands for "any port" and has no name.
-fn port_name(port: u16, protocol: Protocol, names: &dyn Names) -> String {
-    let name = match port {
-        0 => None,
-        port => names.service_of(port, protocol),
+fn port_name(port: u16, protocol: Option<Protocol>, names: &dyn Names) -> String {
+    let name = match (port, protocol) {
+        (0, _) | (_, None) => None,
+        (port, Some(protocol)) => names.service_of(port, protocol),
     };
     name.unwrap_or_else(|| port.to_string())
 }

@@ -1,15 +1,15 @@
 //! The order of listings, with IPVS's quirk.
 //!
-//! ipvsadm compares addresses by the sign of a 32-bit difference, so addresses
-//! more than 2^31 apart sort the wrong way round: 224.0.0.1 stands before
-//! 10.0.1.100. That is no total order. The standard library's sort may panic on
+//! ipvsadm compares addresses and marks by the sign of a 32-bit difference, so
+//! those more than 2^31 apart sort the wrong way round: 224.0.0.1 stands before
+//! 10.0.1.100, and mark 4294967295 before mark 1. That is no total order. The standard library's sort may panic on
 //! such a comparison; a merge sort that splits in halves gives what the C
 //! library's gives ipvsadm.
 
 use std::cmp::Ordering;
 use std::net::SocketAddrV4;
 
-use vsnat_api::{ServerView, ServiceView};
+use vsnat_api::{ServerView, ServiceKey, ServiceView};
 
 use crate::Order;
 
@@ -17,11 +17,7 @@ pub(crate) fn services(services: &[ServiceView], order: Order) -> Vec<&ServiceVi
     let kept = services.iter().collect();
     match order {
         Order::Kept => kept,
-        Order::Sorted => merge_sort(kept, &|a, b| {
-            let (a, b) = (a.spec.key, b.spec.key);
-            let protocol = a.protocol.number().cmp(&b.protocol.number());
-            protocol.then_with(|| compare(a.address, b.address))
-        }),
+        Order::Sorted => merge_sort(kept, &|a, b| compare_keys(a.spec.key, b.spec.key)),
     }
 }
 
@@ -33,10 +29,37 @@ pub(crate) fn servers(servers: &[ServerView], order: Order) -> Vec<&ServerView> 
     }
 }
 
+/// A service by address has mark 0, so it stands before the marks below 2^31
+/// and behind the others.
+fn compare_keys(a: ServiceKey, b: ServiceKey) -> Ordering {
+    let mark = |key| match key {
+        ServiceKey::Mark { mark } => mark.get(),
+        ServiceKey::Address { .. } => 0,
+    };
+    let marks = signed_difference(mark(a), mark(b));
+    match (a, b) {
+        (
+            ServiceKey::Address { protocol, address },
+            ServiceKey::Address {
+                protocol: other_protocol,
+                address: other_address,
+            },
+        ) => {
+            let protocols = protocol.number().cmp(&other_protocol.number());
+            protocols.then_with(|| compare(address, other_address))
+        }
+        (ServiceKey::Mark { .. }, _) | (_, ServiceKey::Mark { .. }) => marks,
+    }
+}
+
 fn compare(a: SocketAddrV4, b: SocketAddrV4) -> Ordering {
-    let difference = a.ip().to_bits().wrapping_sub(b.ip().to_bits());
-    let address = difference.cast_signed().cmp(&0);
+    let address = signed_difference(a.ip().to_bits(), b.ip().to_bits());
     address.then_with(|| a.port().cmp(&b.port()))
+}
+
+/// The sign of a C `int` that is a difference of two unsigned numbers.
+fn signed_difference(a: u32, b: u32) -> Ordering {
+    a.wrapping_sub(b).cast_signed().cmp(&0)
 }
 
 fn merge_sort<'a, T>(mut items: Vec<&'a T>, compare: &dyn Fn(&T, &T) -> Ordering) -> Vec<&'a T> {

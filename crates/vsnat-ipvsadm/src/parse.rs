@@ -2,14 +2,17 @@
 
 use std::net::{IpAddr, SocketAddrV4};
 
-use vsnat_api::{Command, Protocol, ServerSpec, ServiceKey, ServiceSpec};
+use vsnat_api::{
+    Command, Persistence, Scheduler, ServerSpec, ServiceKey, ServiceSpec, SetTimeouts,
+};
 
 use crate::fault::Fault;
-use crate::line::{Line, Service, TIMEOUT_MAX_S, Transport};
+use crate::line::{Family, Line, Service, timeout_s};
 use crate::table::{CommandId, OptionId, Word, WordId};
 use crate::words::{Found, Words};
 use crate::{
-    Figures, Format, ListOptions, Listed, NameStyle, Names, Order, Refusal, Request, number,
+    ConnectionColumns, ConnectionOptions, Figures, Format, ListOptions, Listed, NameStyle, Names,
+    Order, Refusal, Request,
 };
 
 /// Reads a command line, without the name of the program.
@@ -19,7 +22,7 @@ pub fn parse(args: &[String], names: &dyn Names) -> Result<Request, Refusal> {
 
 fn read(args: &[String], names: &dyn Names) -> Result<Request, Fault> {
     if args.is_empty() {
-        return Ok(Request::List(ListOptions::default()));
+        return Ok(Request::ListServices(ListOptions::default()));
     }
     let mut words = Words::new(args);
     let Ok(Some(first)) = words.read() else {
@@ -79,7 +82,7 @@ fn read_options<'a>(
     }
     let mut left_over = words.left_over();
     if command == CommandId::Set {
-        left_over = check_timeouts(left_over)?;
+        left_over = read_timeouts(&mut line, left_over)?;
     }
     match left_over.first() {
         None => Ok(line),
@@ -89,43 +92,29 @@ fn read_options<'a>(
     }
 }
 
-/// Takes the three values of `--set` off the words; 0 keeps a timeout.
-fn check_timeouts(mut words: Vec<&str>) -> Result<Vec<&str>, Fault> {
-    if words.len() < 3 {
+/// Takes the three values of `--set` off the words.
+fn read_timeouts<'a>(line: &mut Line<'_>, words: Vec<&'a str>) -> Result<Vec<&'a str>, Fault> {
+    let [tcp, tcp_fin, udp, rest @ ..] = words.as_slice() else {
         return Err(Fault::SetNeedsThree);
-    }
-    let rest = words.split_off(3);
-    for value in words {
-        if number::in_range(value, 0..=TIMEOUT_MAX_S).is_none() {
-            let value = value.to_owned();
-            return Err(Fault::Timeout { value });
-        }
-    }
-    Ok(rest)
+    };
+    line.timeouts = SetTimeouts {
+        tcp_s: timeout_s(tcp, 0)?,
+        tcp_fin_s: timeout_s(tcp_fin, 0)?,
+        udp_s: timeout_s(udp, 0)?,
+    };
+    Ok(rest.to_vec())
 }
 
 impl Line<'_> {
     fn request(mut self, command: CommandId, word: &Word) -> Result<Request, Fault> {
+        if command == CommandId::StopDaemon {
+            return Err(Fault::NoDaemon);
+        }
         let scheduler = self.scheduler()?;
-        let flags = self.scheduler_flags()?;
         self.refuse_not_yet()?;
         let command = match command {
-            CommandId::AddService => {
-                let key = self.key()?;
-                Command::AddService(ServiceSpec {
-                    key,
-                    scheduler,
-                    flags,
-                })
-            }
-            CommandId::EditService => {
-                let key = self.key()?;
-                Command::EditService(ServiceSpec {
-                    key,
-                    scheduler,
-                    flags,
-                })
-            }
+            CommandId::AddService => Command::AddService(self.service_spec(scheduler)?),
+            CommandId::EditService => Command::EditService(self.service_spec(scheduler)?),
             CommandId::DeleteService => Command::DeleteService(self.key()?),
             CommandId::Clear => Command::Clear,
             CommandId::AddServer => {
@@ -141,38 +130,55 @@ impl Line<'_> {
                 Command::DeleteServer { service, address }
             }
             CommandId::Zero => Command::Zero(self.key_if_given()?),
-            CommandId::List => return Ok(Request::List(self.list_options()?)),
+            CommandId::Set => Command::SetTimeouts(self.timeouts),
+            CommandId::List => return self.list(),
             CommandId::Save => return Ok(Request::Save(self.name_style())),
             CommandId::Restore => return Ok(Request::Restore),
             CommandId::Help => return Ok(Request::Help),
             CommandId::Version => return Ok(Request::Version),
-            CommandId::Set | CommandId::StartDaemon | CommandId::StopDaemon => {
+            CommandId::StartDaemon | CommandId::StopDaemon => {
                 return Err(Fault::NotYet { what: word.name() });
             }
         };
         Ok(Request::Command(command))
     }
 
+    fn service_spec(&self, scheduler: Scheduler) -> Result<ServiceSpec, Fault> {
+        // A mask without persistence is read and means nothing.
+        let persistence = self.given.has(OptionId::Persistent).then_some(Persistence {
+            timeout_s: self.persistent_s,
+            netmask: self.netmask,
+        });
+        Ok(ServiceSpec {
+            key: self.key()?,
+            scheduler,
+            flags: self.scheduler_flags()?,
+            persistence,
+            one_packet: self.given.has(OptionId::Ops),
+        })
+    }
+
     fn key(&self) -> Result<ServiceKey, Fault> {
-        let not_yet = |what: &str| Fault::NotYet {
-            what: what.to_owned(),
-        };
-        let (transport, host, port) = match self.service {
+        match self.service {
             Some(Service::Address {
-                transport,
+                protocol,
                 host,
                 port,
-            }) => (transport, host, port),
-            Some(Service::Mark(_)) => return Err(not_yet("-f")),
-            None => return Err(Fault::VirtualAddress),
-        };
-        let protocol = match transport {
-            Transport::Tcp => Protocol::Tcp,
-            Transport::Udp => Protocol::Udp,
-            Transport::Sctp => return Err(not_yet("--sctp-service")),
-        };
-        let address = socket_address(host, port)?;
-        Ok(ServiceKey { protocol, address })
+            }) => {
+                let address = socket_address(host, port)?;
+                Ok(ServiceKey::Address { protocol, address })
+            }
+            Some(Service::Mark {
+                mark,
+                family: Family::V4,
+            }) => Ok(ServiceKey::Mark { mark }),
+            Some(Service::Mark {
+                family: Family::V6, ..
+            }) => Err(Fault::NotYet {
+                what: "IPv6".to_owned(),
+            }),
+            None => Err(Fault::VirtualAddress),
+        }
     }
 
     fn key_if_given(&self) -> Result<Option<ServiceKey>, Fault> {
@@ -189,6 +195,8 @@ impl Line<'_> {
         Ok(ServerSpec {
             address: self.server_address()?,
             weight: self.weight,
+            upper_threshold: self.upper_threshold,
+            lower_threshold: self.lower_threshold,
         })
     }
 
@@ -197,23 +205,29 @@ impl Line<'_> {
         socket_address(server.host, server.port)
     }
 
-    fn list_options(&self) -> Result<ListOptions, Fault> {
+    fn list(&self) -> Result<Request, Fault> {
         let given = |option| self.given.has(option);
-        let listed = match self.key_if_given()? {
-            Some(key) => Listed::OneService(key),
-            None if given(OptionId::Connection) => Listed::Connections,
-            None => Listed::Services,
-        };
-        // Totals go before rates where both are asked for.
-        let format = match (given(OptionId::Stats), given(OptionId::Rate)) {
-            (true, _) => Format::Stats,
-            (false, true) => Format::Rate,
-            (false, false) => Format::Default,
-        };
-        Ok(ListOptions {
-            listed,
+        if given(OptionId::Timeout) {
+            return Ok(Request::ListTimeouts);
+        }
+        if given(OptionId::Daemon) {
+            return Ok(Request::ListDaemons);
+        }
+        if given(OptionId::Connection) {
+            return Ok(Request::ListConnections(ConnectionOptions {
+                names: self.name_style(),
+                columns: match given(OptionId::PersistentConn) {
+                    true => ConnectionColumns::Engine,
+                    false => ConnectionColumns::Plain,
+                },
+            }));
+        }
+        Ok(Request::ListServices(ListOptions {
+            listed: self
+                .key_if_given()?
+                .map_or(Listed::Services, Listed::OneService),
             names: self.name_style(),
-            format,
+            format: self.format(),
             figures: match given(OptionId::Exact) {
                 true => Figures::Exact,
                 false => Figures::Rounded,
@@ -222,7 +236,21 @@ impl Line<'_> {
                 true => Order::Kept,
                 false => Order::Sorted,
             },
-        })
+        }))
+    }
+
+    /// The first of these that is given, as ipvsadm tries them.
+    fn format(&self) -> Format {
+        let formats = [
+            (OptionId::Stats, Format::Stats),
+            (OptionId::Rate, Format::Rate),
+            (OptionId::Thresholds, Format::Thresholds),
+            (OptionId::PersistentConn, Format::PersistentConn),
+            (OptionId::TunInfo, Format::TunInfo),
+        ];
+        let mut formats = formats.into_iter();
+        let found = formats.find(|(option, _)| self.given.has(*option));
+        found.map_or(Format::Default, |(_, format)| format)
     }
 
     fn name_style(&self) -> NameStyle {

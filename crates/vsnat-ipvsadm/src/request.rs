@@ -5,9 +5,17 @@ use vsnat_api::{Command, ServiceKey};
 /// A command line that is understood, legal and supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// A change of the tables.
+    /// A change of the tables or of the timeouts.
     Command(Command),
-    List(ListOptions),
+    /// See [`crate::render_services`].
+    ListServices(ListOptions),
+    /// See [`crate::ConnectionRows`].
+    ListConnections(ConnectionOptions),
+    /// See [`crate::render_timeouts`].
+    ListTimeouts,
+    /// The daemons of connection synchronisation. None can run, so ipvsadm
+    /// would print nothing and exit with 0.
+    ListDaemons,
     /// Print the tables as command lines.
     Save(NameStyle),
     /// Read command lines from standard input; see [`crate::restore_lines`].
@@ -16,7 +24,7 @@ pub enum Request {
     Version,
 }
 
-/// What to list, and how.
+/// Which services to list, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListOptions {
     pub listed: Listed,
@@ -31,7 +39,22 @@ pub enum Listed {
     #[default]
     Services,
     OneService(ServiceKey),
-    Connections,
+}
+
+/// How to list connections; their order is that of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionOptions {
+    pub names: NameStyle,
+    pub columns: ConnectionColumns,
+}
+
+/// Whether the listing has columns for persistence engines, which
+/// `--persistent-conn` asks for. They are empty: there is no engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConnectionColumns {
+    #[default]
+    Plain,
+    Engine,
 }
 
 /// Whether hosts and ports are shown by name; `-n` asks for numbers.
@@ -42,15 +65,23 @@ pub enum NameStyle {
     Numeric,
 }
 
+/// The columns of a listing of services. Of several that a line asks for,
+/// ipvsadm takes the one that stands first here, the default last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// Weights and connections.
-    #[default]
-    Default,
     /// Totals.
     Stats,
     /// Totals per second.
     Rate,
+    /// Thresholds and connections.
+    Thresholds,
+    /// Weights, templates and connections.
+    PersistentConn,
+    /// Weights, tunnels and connections.
+    TunInfo,
+    /// Weights and connections.
+    #[default]
+    Default,
 }
 
 /// Whether great numbers are cut to K, M, G and T; `--exact` shows them whole.
@@ -63,7 +94,7 @@ pub enum Figures {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// By protocol, address and port.
+    /// By mark, protocol, address and port.
     #[default]
     Sorted,
     /// As the director keeps them: services oldest first, servers newest first.

@@ -1,8 +1,12 @@
 //! The tables as command lines.
+//!
+//! Two things differ from ipvsadm, whose lines lose them: thresholds are saved,
+//! and a mark of more than 31 bits is written as `-f` reads it, not as a negative
+//! number that it refuses.
 
 use std::fmt::Write;
 
-use vsnat_api::{Protocol, ServiceKey, Services};
+use vsnat_api::{Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Services};
 
 use crate::names::endpoint;
 use crate::{NameStyle, Names, Order, order};
@@ -14,28 +18,63 @@ pub fn render_save(services: &Services, style: NameStyle, names: &dyn Names) -> 
     let mut text = String::new();
     for service in order::services(&services.services, Order::Sorted) {
         let key = service.spec.key;
-        let address = service_option(key, style, names);
-        let scheduler = service.spec.scheduler;
+        let option = service_option(key, style, names);
         // Writing to a string cannot fail.
-        let flags = match service.spec.flags.is_empty() {
-            true => String::new(),
-            false => format!(" -b {}", service.spec.flags.names(scheduler)),
-        };
-        let _ = writeln!(text, "-A {address} -s {scheduler}{flags}");
+        let _ = writeln!(text, "-A {option} {}", settings(&service.spec));
         for server in order::servers(&service.servers, Order::Sorted) {
-            let server_name = endpoint(server.spec.address, key.protocol, style, names);
+            let server_name = endpoint(server.spec.address, key.protocol(), style, names);
             let weight = server.spec.weight.get();
-            let _ = writeln!(text, "-a {address} -r {server_name} -m -w {weight}");
+            let thresholds = thresholds(&server.spec);
+            let _ = writeln!(
+                text,
+                "-a {option} -r {server_name} -m -w {weight}{thresholds}"
+            );
         }
     }
     text
 }
 
 fn service_option(key: ServiceKey, style: NameStyle, names: &dyn Names) -> String {
-    let option = match key.protocol {
-        Protocol::Tcp => "-t",
-        Protocol::Udp => "-u",
-    };
-    let address = endpoint(key.address, key.protocol, style, names);
-    format!("{option} {address}")
+    match key {
+        ServiceKey::Address { protocol, address } => {
+            let option = match protocol {
+                Protocol::Tcp => "-t",
+                Protocol::Udp => "-u",
+                Protocol::Sctp => "--sctp-service",
+            };
+            let address = endpoint(address, Some(protocol), style, names);
+            format!("{option} {address}")
+        }
+        ServiceKey::Mark { mark } => format!("-f {mark}"),
+    }
+}
+
+/// The options of a service, in ipvsadm's order.
+fn settings(spec: &ServiceSpec) -> String {
+    let mut text = format!("-s {}", spec.scheduler);
+    if let Some(Persistence { timeout_s, netmask }) = spec.persistence {
+        // Writing to a string cannot fail.
+        let _ = write!(text, " -p {timeout_s}");
+        if netmask != Persistence::EVERY_CLIENT {
+            let _ = write!(text, " -M {netmask}");
+        }
+    }
+    if spec.one_packet {
+        text.push_str(" -o");
+    }
+    if !spec.flags.is_empty() {
+        let _ = write!(text, " -b {}", spec.flags.names(spec.scheduler));
+    }
+    text
+}
+
+fn thresholds(spec: &ServerSpec) -> String {
+    let mut text = String::new();
+    for (option, threshold) in [("-x", spec.upper_threshold), ("-y", spec.lower_threshold)] {
+        if threshold != 0 {
+            // Writing to a string cannot fail.
+            let _ = write!(text, " {option} {threshold}");
+        }
+    }
+    text
 }

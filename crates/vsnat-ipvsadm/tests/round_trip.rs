@@ -17,11 +17,12 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use kernel::Kernel;
 use proptest::prelude::*;
 use vsnat_api::{
-    Command, Protocol, Scheduler, SchedulerFlags, ServerSpec, ServiceKey, ServiceSpec, Weight,
+    Command, Mark, Persistence, Protocol, Scheduler, SchedulerFlags, ServerSpec, ServiceKey,
+    ServiceSpec, SetTimeouts, Weight,
 };
 use vsnat_ipvsadm::{
-    Ends, ListOptions, NameStyle, Names, NoNames, Request, parse, render_save, render_services,
-    restore_lines,
+    Ends, Format, ListOptions, NameStyle, Names, NoNames, Request, parse, proc, render_save,
+    render_services, restore_lines,
 };
 
 /// Knows a name for every number, and no other.
@@ -46,31 +47,70 @@ impl Names for MadeUpNames {
     }
 }
 
-fn address() -> impl Strategy<Value = SocketAddrV4> {
+fn host() -> impl Strategy<Value = Ipv4Addr> {
     let host = prop_oneof![
         any::<u32>(),
         // Near enough to each other to collide.
         (0x0a00_0001..0x0a00_0004_u32)
     ];
-    (host, 1..=u16::MAX).prop_map(|(host, port)| SocketAddrV4::new(Ipv4Addr::from_bits(host), port))
+    host.prop_map(Ipv4Addr::from_bits)
 }
 
+/// Port 0 is there as often as all others, for it has rules of its own.
+fn address() -> impl Strategy<Value = SocketAddrV4> {
+    let port = prop_oneof![Just(0), any::<u16>()];
+    (host(), port).prop_map(|(host, port)| SocketAddrV4::new(host, port))
+}
+
+fn key() -> impl Strategy<Value = ServiceKey> {
+    let protocol = proptest::sample::select(Protocol::ALL.as_slice());
+    let mark = prop_oneof![1..4_u32, 1..=u32::MAX];
+    prop_oneof![
+        3 => (protocol, address())
+            .prop_map(|(protocol, address)| ServiceKey::Address { protocol, address }),
+        1 => mark.prop_map(|mark| ServiceKey::Mark { mark: Mark::new(mark).expect("a mark") }),
+    ]
+}
+
+fn persistence() -> impl Strategy<Value = Persistence> {
+    let netmask = prop_oneof![Just(Persistence::EVERY_CLIENT), host()];
+    let timeout_s = 1..=Persistence::MAX_TIMEOUT_S;
+    (timeout_s, netmask).prop_map(|(timeout_s, netmask)| Persistence { timeout_s, netmask })
+}
+
+/// Services that ipvsadm can ask for: without a port they are persistent, and
+/// single packets are scheduled for UDP and marks only.
 fn service() -> impl Strategy<Value = ServiceSpec> {
-    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)];
     let scheduler = proptest::sample::select(Scheduler::ALL.as_slice());
-    (protocol, address(), scheduler, 0u8..8).prop_map(|(protocol, address, scheduler, flags)| {
-        ServiceSpec {
-            key: ServiceKey { protocol, address },
-            scheduler,
-            flags: SchedulerFlags::from_bits(flags),
-        }
-    })
+    let persistence = proptest::option::of(persistence());
+    (key(), scheduler, 0u8..8, persistence, any::<bool>()).prop_map(
+        |(key, scheduler, flags, persistence, one_packet)| {
+            let needs_persistence = key.address().is_some_and(|address| address.port() == 0);
+            let usual = Persistence {
+                timeout_s: Persistence::DEFAULT_TIMEOUT_S,
+                netmask: Persistence::EVERY_CLIENT,
+            };
+            ServiceSpec {
+                key,
+                scheduler,
+                flags: SchedulerFlags::from_bits(flags),
+                persistence: persistence.or(needs_persistence.then_some(usual)),
+                one_packet: one_packet && matches!(key.protocol(), None | Some(Protocol::Udp)),
+            }
+        },
+    )
 }
 
 fn server() -> impl Strategy<Value = ServerSpec> {
-    (address(), 0..=Weight::MAX).prop_map(|(address, weight)| ServerSpec {
-        address,
-        weight: Weight::new(weight).expect("a weight in range"),
+    let threshold = prop_oneof![Just(0), 0..=ServerSpec::MAX_THRESHOLD];
+    let thresholds = (threshold.clone(), threshold);
+    (address(), 0..=Weight::MAX, thresholds).prop_map(|(address, weight, (one, other))| {
+        ServerSpec {
+            address,
+            weight: Weight::new(weight).expect("a weight in range"),
+            upper_threshold: one.max(other),
+            lower_threshold: one.min(other),
+        }
     })
 }
 
@@ -132,10 +172,32 @@ proptest! {
 
     #[test]
     fn a_listing_has_a_row_for_each_service_and_server(kernel in table()) {
-        let listing = render_services(&kernel.tables, &ListOptions::default(), &NoNames);
         let rows = kernel.tables.services.iter().map(|service| 1 + service.servers.len());
-        let listing = listing.expect("all services can be listed");
-        prop_assert_eq!(listing.lines().count(), 3 + rows.sum::<usize>());
+        let lines = 3 + rows.sum::<usize>();
+        let formats = [
+            Format::Default,
+            Format::Stats,
+            Format::Rate,
+            Format::Thresholds,
+            Format::PersistentConn,
+            Format::TunInfo,
+        ];
+        for format in formats {
+            let options = ListOptions { format, ..ListOptions::default() };
+            let listing = render_services(&kernel.tables, &options, &NoNames);
+            let listing = listing.expect("all services can be listed");
+            prop_assert_eq!(listing.lines().count(), lines);
+        }
+        prop_assert_eq!(proc::ip_vs(&kernel.tables).lines().count(), lines);
+    }
+
+    #[test]
+    fn timeouts_are_read_as_they_are_written(timeouts in proptest::array::uniform3(0..=SetTimeouts::MAX_S)) {
+        let [tcp_s, tcp_fin_s, udp_s] = timeouts;
+        let line = format!("--set {tcp_s} {tcp_fin_s} {udp_s}");
+        let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let command = Command::SetTimeouts(SetTimeouts { tcp_s, tcp_fin_s, udp_s });
+        prop_assert_eq!(parse(&args, &NoNames), Ok(Request::Command(command)));
     }
 
     /// No line is accepted by half, and none makes the parser panic.
@@ -147,6 +209,8 @@ proptest! {
                 proptest::sample::select(&[
                     "-A", "-E", "-a", "-L", "-t", "-u", "-r", "-m", "-w", "-s", "-n", "10.0.0.1:80",
                     "--stats", "--", "-Ln", "wlc", "1", "-p", "-i", "--tun-type", "gue", "-b",
+                    "-f", "-6", "-M", "-o", "-x", "-y", "--set", "-Z", "-D", "-d", "-c", "--timeout",
+                    "--daemon", "--sctp-service", "--start-daemon", "--stop-daemon", "master",
                 ][..]).prop_map(str::to_owned),
             ],
             0..8,

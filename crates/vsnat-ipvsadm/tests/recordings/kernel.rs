@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 
 use vsnat_api::{
     Command, CommandError, ConnectionView, Counters, Rates, ServerSpec, ServerView, ServiceKey,
-    ServiceSpec, ServiceView, Services,
+    ServiceSpec, ServiceView, Services, SetTimeouts, Timeouts,
 };
 use vsnat_ipvsadm::{NameStyle, NoNames, Request, parse, render_save};
 
@@ -15,6 +15,7 @@ const CAPACITY: u32 = 4096;
 pub struct Kernel {
     pub tables: Services,
     pub connections: Vec<ConnectionView>,
+    pub timeouts: Timeouts,
 }
 
 impl Default for Kernel {
@@ -25,6 +26,11 @@ impl Default for Kernel {
                 services: Vec::new(),
             },
             connections: Vec::new(),
+            timeouts: Timeouts {
+                tcp_s: 900,
+                tcp_fin_s: 120,
+                udp_s: 300,
+            },
         }
     }
 }
@@ -69,9 +75,7 @@ impl Kernel {
                 Ok(())
             }
             Command::AddServer { service, server } => self.add_server(*service, *server),
-            Command::EditServer { service, server } => self
-                .server(*service, server.address)
-                .map(|found| found.spec = *server),
+            Command::EditServer { service, server } => self.edit_server(*service, *server),
             Command::DeleteServer { service, address } => {
                 self.server(*service, *address)?;
                 let servers = &mut self.defined(*service)?.servers;
@@ -83,7 +87,15 @@ impl Kernel {
                 Ok(())
             }
             Command::Zero(Some(key)) => self.named(*key).map(zero),
-            Command::DenyAdd(_) | Command::DenyDelete(_) => panic!("ipvsadm denies nothing"),
+            Command::SetTimeouts(timeouts) => {
+                self.set_timeouts(*timeouts);
+                Ok(())
+            }
+            Command::DenyAdd(_)
+            | Command::DenyDelete(_)
+            | Command::Set(_)
+            | Command::MarkAdd(_)
+            | Command::MarkDelete(_) => panic!("ipvsadm has no words for {command:?}"),
         }
     }
 
@@ -102,26 +114,49 @@ impl Kernel {
 
     fn add_server(&mut self, key: ServiceKey, spec: ServerSpec) -> Result<(), CommandError> {
         let service = self.defined(key)?;
+        check_thresholds(&spec)?;
+        let mut servers = service.servers.iter();
+        if servers.any(|server| server.spec.address == spec.address) {
+            return Err(CommandError::ServerExists);
+        }
         let host = spec.address.ip();
         if host.is_multicast() || host.is_broadcast() || host.is_unspecified() {
             return Err(CommandError::Invalid);
-        }
-        if service
-            .servers
-            .iter()
-            .any(|server| server.spec.address == spec.address)
-        {
-            return Err(CommandError::ServerExists);
         }
         let server = ServerView {
             spec,
             active: 0,
             inactive: 0,
+            persistent: 0,
             counters: Counters::default(),
             rates: Rates::default(),
         };
         service.servers.insert(0, server);
         Ok(())
+    }
+
+    fn edit_server(&mut self, key: ServiceKey, spec: ServerSpec) -> Result<(), CommandError> {
+        self.defined(key)?;
+        check_thresholds(&spec)?;
+        self.server(key, spec.address)?.spec = spec;
+        Ok(())
+    }
+
+    fn set_timeouts(&mut self, new: SetTimeouts) {
+        let Timeouts {
+            tcp_s,
+            tcp_fin_s,
+            udp_s,
+        } = &mut self.timeouts;
+        for (timeout, new) in [
+            (tcp_s, new.tcp_s),
+            (tcp_fin_s, new.tcp_fin_s),
+            (udp_s, new.udp_s),
+        ] {
+            if new != 0 {
+                *timeout = new;
+            }
+        }
     }
 
     fn named(&mut self, key: ServiceKey) -> Result<&mut ServiceView, CommandError> {
@@ -140,6 +175,13 @@ impl Kernel {
         let mut servers = self.defined(key)?.servers.iter_mut();
         let found = servers.find(|server| server.spec.address == address);
         found.ok_or(CommandError::NoSuchServer)
+    }
+}
+
+fn check_thresholds(spec: &ServerSpec) -> Result<(), CommandError> {
+    match spec.has_ordered_thresholds() {
+        true => Ok(()),
+        false => Err(CommandError::OutOfRange),
     }
 }
 

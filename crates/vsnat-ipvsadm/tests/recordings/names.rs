@@ -22,6 +22,7 @@ const HOSTS: &[(&str, Ipv4Addr)] = &[
     ),
 ];
 
+/// Of TCP and UDP; it knew none of SCTP.
 const SERVICES: &[(&str, u16)] = &[
     ("domain", 53),
     ("http", 80),
@@ -39,7 +40,10 @@ impl Names for RecordedNames {
         found.map(|(_, address)| *address)
     }
 
-    fn port_of(&self, service: &str, _protocol: Protocol) -> Option<u16> {
+    fn port_of(&self, service: &str, protocol: Protocol) -> Option<u16> {
+        if protocol == Protocol::Sctp {
+            return None;
+        }
         let found = SERVICES.iter().find(|(name, _)| *name == service);
         found.map(|(_, port)| *port)
     }
@@ -49,7 +53,10 @@ impl Names for RecordedNames {
         found.map(|(name, _)| (*name).to_owned())
     }
 
-    fn service_of(&self, port: u16, _protocol: Protocol) -> Option<String> {
+    fn service_of(&self, port: u16, protocol: Protocol) -> Option<String> {
+        if protocol == Protocol::Sctp {
+            return None;
+        }
         let found = SERVICES.iter().find(|(_, number)| *number == port);
         found.map(|(name, _)| (*name).to_owned())
     }

@@ -53,7 +53,19 @@ impl Recording {
 
     /// Whether the line lists connections.
     pub fn lists_connections(&self) -> bool {
-        self.stdout.starts_with("IPVS connection entries\n")
+        ["IPVS connection entries\n", "Pro FromIP "]
+            .iter()
+            .any(|title| self.stdout.starts_with(title))
+    }
+
+    /// Whether a file below `/proc` was read.
+    pub fn reads_file(&self) -> bool {
+        self.args.first().is_some_and(|word| word == "cat")
+    }
+
+    /// Whether the order of services is that of a hash table.
+    pub fn is_unsorted(&self) -> bool {
+        self.has("--nosort") || self.reads_file()
     }
 }
 
@@ -68,6 +80,7 @@ fn args(command: &str) -> Vec<String> {
     // The save tool runs ipvsadm -S with the options it was given.
     match words.next().as_deref() {
         Some("ipvsadm") => words.collect(),
+        Some("cat") => std::iter::once("cat".to_owned()).chain(words).collect(),
         Some("ipvsadm-save") => std::iter::once("-S".to_owned()).chain(words).collect(),
         other => panic!("a recording of {other:?}"),
     }

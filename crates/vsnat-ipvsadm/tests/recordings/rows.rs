@@ -5,9 +5,10 @@
 
 use std::net::SocketAddrV4;
 
-use vsnat_api::{Command, ConnectionState, ConnectionView, Counters, Protocol, Rates, Scheduler};
+use vsnat_api::{Command, ConnectionState, ConnectionView, Counters, Protocol, Rates, ServerView};
 use vsnat_ipvsadm::{Names, NoNames, Request, parse};
 
+use crate::hexadecimal;
 use crate::kernel::Kernel;
 use crate::names::RecordedNames;
 use crate::recording::Recording;
@@ -18,16 +19,14 @@ pub fn supported_lines(lines: &[String]) -> Vec<String> {
     kept.cloned().collect()
 }
 
+/// All but IPv6, engines of persistence, direct routing and tunnels.
 fn is_supported(line: &str, table: &[String]) -> bool {
-    let words: Vec<&str> = line.split(' ').collect();
-    if line.contains('[') {
+    if line.contains('[') || line.contains(" -6 ") || line.contains(" --pe ") {
         return false;
     }
+    let words: Vec<&str> = line.split(' ').collect();
     match words.as_slice() {
-        ["-A", "-t" | "-u", _, "-s", scheduler]
-        | ["-A", "-t" | "-u", _, "-s", scheduler, "-b", _] => {
-            scheduler.parse::<Scheduler>().is_ok()
-        }
+        ["-A", ..] => true,
         ["-a", option, address, "-r", _, "-m", "-w", _] => {
             let service = format!("-A {option} {address} ");
             let service = table.iter().find(|line| line.starts_with(&service));
@@ -35,6 +34,26 @@ fn is_supported(line: &str, table: &[String]) -> bool {
         }
         _ => false,
     }
+}
+
+/// A line that the director saves, as IPVS would: without thresholds, and with
+/// a mark that cannot be read back.
+pub fn as_saved_by_ipvs(line: &str) -> String {
+    let mut words = line.split(' ');
+    let mut kept: Vec<String> = Vec::new();
+    while let Some(word) = words.next() {
+        match (word, kept.last().map(String::as_str)) {
+            ("-x" | "-y", _) => {
+                words.next();
+            }
+            (mark, Some("-f")) => {
+                let mark: u32 = mark.parse().expect("a mark");
+                kept.push(mark.cast_signed().to_string());
+            }
+            (word, _) => kept.push(word.to_owned()),
+        }
+    }
+    kept.join(" ")
 }
 
 /// The table before the line without what the director lacks.
@@ -73,7 +92,9 @@ pub fn stdout(recording: &Recording) -> String {
     }
     let supported = |line: &str| is_supported(line, &recording.before);
     let lines = recording.stdout.lines();
-    let text: Vec<&str> = if recording.lists_connections() {
+    let text: Vec<&str> = if recording.has("/proc/net/ip_vs_stats") {
+        lines.collect()
+    } else if recording.lists_connections() {
         lines
             .filter(|line| is_title(line) || connection(line).is_some())
             .collect()
@@ -99,7 +120,7 @@ pub fn stdout(recording: &Recording) -> String {
 /// Unsorted services stand in the order of a hash table; ours are oldest
 /// first. The order of the servers within each service is compared.
 pub fn comparable(recording: &Recording, stdout: &str) -> String {
-    if !recording.has("--nosort") || recording.lists_connections() {
+    if !recording.is_unsorted() || recording.lists_connections() {
         return stdout.to_owned();
     }
     let mut blocks: Vec<String> = Vec::new();
@@ -127,8 +148,12 @@ pub fn stderr(recording: &Recording) -> String {
 /// Gives the table the counters and connections that the recording shows.
 pub fn fill(kernel: &mut Kernel, recording: &Recording) {
     if recording.lists_connections() {
-        let rows = recording.stdout.lines().skip(2);
+        let rows = recording.stdout.lines().filter(|line| !is_title(line));
         kernel.connections = rows.filter_map(connection).collect();
+        return;
+    }
+    if recording.has("/proc/net/ip_vs_stats") {
+        fill_sums(kernel, recording);
         return;
     }
     let rows = recording
@@ -139,6 +164,25 @@ pub fn fill(kernel: &mut Kernel, recording: &Recording) {
         if is_supported(line, &recording.before) {
             fill_row(kernel, recording, row, line);
         }
+    }
+}
+
+/// Sums that belong to more services than the director can have: the first one
+/// has them all.
+fn fill_sums(kernel: &mut Kernel, recording: &Recording) {
+    let rows = recording.stdout.lines().map(|row| {
+        let numbers = row
+            .split_whitespace()
+            .map(|word| u64::from_str_radix(word, 16).ok());
+        numbers.collect::<Option<Vec<u64>>>().unwrap_or_default()
+    });
+    let rows: Vec<[u64; 5]> = rows.filter_map(|row| row.try_into().ok()).collect();
+    let [totals, rates] = rows.as_slice() else {
+        panic!("{} rows of numbers", rows.len());
+    };
+    if let Some(service) = kernel.tables.services.first_mut() {
+        service.counters = counters(*totals);
+        service.rates = rates_of(*rates);
     }
 }
 
@@ -166,12 +210,29 @@ fn fill_row(kernel: &mut Kernel, recording: &Recording, row: &str, line: &str) {
             let found = servers.find(|found| found.spec == server).expect(line);
             found.counters = totals.map(counters).unwrap_or_default();
             found.rates = rates.map(rates_of).unwrap_or_default();
-            if let (None, None, [_, active, inactive]) = (totals, rates, numbers.as_slice()) {
-                found.active = u32::try_from(*active).expect("a count of connections");
-                found.inactive = u32::try_from(*inactive).expect("a count of connections");
+            if totals.or(rates).is_none() {
+                fill_server(found, recording, &numbers);
             }
         }
         other => panic!("{other:?} builds no table"),
+    }
+}
+
+fn fill_server(server: &mut ServerView, recording: &Recording, numbers: &[u64]) {
+    let numbers: Vec<u32> = numbers
+        .iter()
+        .map(|number| u32::try_from(*number).expect("a number of 32 bits"))
+        .collect();
+    // A saved line has but the weight.
+    let [.., active, inactive] = numbers.as_slice() else {
+        return;
+    };
+    (server.active, server.inactive) = (*active, *inactive);
+    if recording.has("--thresholds") {
+        (server.spec.upper_threshold, server.spec.lower_threshold) = (numbers[0], numbers[1]);
+    }
+    if recording.has("--persistent-conn") {
+        server.persistent = numbers[1];
     }
 }
 
@@ -202,6 +263,7 @@ fn is_title(line: &str) -> bool {
         "  -> RemoteAddress",
         "IPVS connection",
         "pro ",
+        "Pro FromIP",
     ]
     .iter()
     .any(|title| line.starts_with(title))
@@ -217,13 +279,15 @@ fn is_row(line: &str) -> bool {
 /// The line of the table for each row of the recorded output.
 fn table_lines(recording: &Recording) -> Vec<&str> {
     let table = recording.before.iter().map(String::as_str);
-    if recording.has("--nosort") {
+    if recording.is_unsorted() {
         return unsorted_lines(recording);
     }
     if !recording.stdout.starts_with("Prot ") {
         return table.collect();
     }
-    let protocol = if recording.has("-u") { "-u" } else { "-t" };
+    let mut options = ["-u", "-f", "--sctp-service"].into_iter();
+    let protocol = options.find(|option| recording.has(option));
+    let protocol = protocol.unwrap_or("-t");
     let is_listed = |line: &&str| {
         let words: Vec<&str> = line.split(' ').collect();
         words[1] == protocol && recording.has(words[2])
@@ -239,6 +303,10 @@ fn unsorted_lines(recording: &Recording) -> Vec<&str> {
     let mut service = String::new();
     let mut lines = Vec::new();
     for row in rows {
+        let row = match recording.reads_file() {
+            true => hexadecimal::readable(row),
+            false => row.to_owned(),
+        };
         let words: Vec<&str> = row.split_whitespace().collect();
         let option = match words[0] {
             "TCP" => "-t",
@@ -262,18 +330,23 @@ fn unsorted_lines(recording: &Recording) -> Vec<&str> {
     lines
 }
 
-/// A row of the connection listing, unless it is a template of persistence or
-/// of another family.
+/// A row of the connection listing, unless it is of another family.
 fn connection(row: &str) -> Option<ConnectionView> {
     let words: Vec<&str> = row.split_whitespace().collect();
+    if let [protocol, _, _, _, _, _, _, state, expires] = words.as_slice() {
+        return Some(ConnectionView {
+            protocol: protocol_of(protocol)?,
+            client: hexadecimal::address(words[1], words[2])?,
+            virtual_address: hexadecimal::address(words[3], words[4])?,
+            server: hexadecimal::address(words[5], words[6])?,
+            state: state_of(state)?,
+            expires_ms: expires_ms(expires.parse().ok()?),
+        });
+    }
     let [protocol, expires, state, client, virtual_address, server] = words.as_slice() else {
         return None;
     };
-    let protocol = match *protocol {
-        "TCP" => Protocol::Tcp,
-        "UDP" => Protocol::Udp,
-        _ => return None,
-    };
+    let protocol = protocol_of(protocol)?;
     let (minutes, seconds) = expires.split_once(':')?;
     let seconds = minutes.parse::<u64>().ok()? * 60 + seconds.parse::<u64>().ok()?;
     Some(ConnectionView {
@@ -282,12 +355,25 @@ fn connection(row: &str) -> Option<ConnectionView> {
         virtual_address: address(virtual_address, protocol)?,
         server: address(server, protocol)?,
         state: state_of(state)?,
-        // A begun second is not shown.
-        expires_ms: seconds * 1_000 + 999,
+        expires_ms: expires_ms(seconds),
     })
 }
 
-fn address(text: &str, protocol: Protocol) -> Option<SocketAddrV4> {
+/// A begun second is not shown.
+fn expires_ms(seconds: u64) -> u64 {
+    seconds * 1_000 + 999
+}
+
+/// The protocol, or none for the template of a mark.
+fn protocol_of(name: &str) -> Option<Option<Protocol>> {
+    if name == "IP" {
+        return Some(None);
+    }
+    let found = Protocol::ALL.into_iter().find(|p| p.to_string() == name);
+    found.map(Some)
+}
+
+fn address(text: &str, protocol: Option<Protocol>) -> Option<SocketAddrV4> {
     let (host, port) = text.rsplit_once(':')?;
     let host = host
         .parse()
@@ -296,26 +382,11 @@ fn address(text: &str, protocol: Protocol) -> Option<SocketAddrV4> {
     let port = port
         .parse()
         .ok()
-        .or_else(|| RecordedNames.port_of(port, protocol))?;
+        .or_else(|| RecordedNames.port_of(port, protocol?))?;
     Some(SocketAddrV4::new(host, port))
 }
 
 fn state_of(name: &str) -> Option<ConnectionState> {
-    use ConnectionState::*;
-
-    let states = [
-        None,
-        Established,
-        SynSent,
-        SynRecv,
-        FinWait,
-        TimeWait,
-        Close,
-        CloseWait,
-        LastAck,
-        Listen,
-        Synack,
-        Udp,
-    ];
-    states.into_iter().find(|state| state.name() == name)
+    let mut states = ConnectionState::ALL.into_iter();
+    states.find(|state| state.name() == name)
 }

@@ -1,8 +1,8 @@
 //! What an executable does with the library, less the sockets.
 
 use vsnat_ipvsadm::{
-    Ends, ListOptions, Listed, Refusal, Request, parse, refusal_of, render_connections,
-    render_help, render_save, render_services, render_version, restore_lines,
+    ConnectionOptions, ConnectionRows, Ends, Refusal, Request, parse, proc, refusal_of,
+    render_help, render_save, render_services, render_timeouts, render_version, restore_lines,
 };
 
 use crate::kernel::Kernel;
@@ -17,6 +17,12 @@ pub struct Outcome {
 
 pub fn run(args: &[String], stdin: &str, kernel: &mut Kernel) -> Outcome {
     let mut outcome = Outcome::default();
+    if let [program, file] = args
+        && program == "cat"
+    {
+        outcome.stdout = file_text(file, kernel);
+        return outcome;
+    }
     match parse(args, &RecordedNames) {
         Ok(Request::Restore) => restore(stdin, kernel, &mut outcome),
         request => carry_out(request, kernel, &mut outcome),
@@ -55,7 +61,10 @@ fn answer(request: Request, kernel: &mut Kernel) -> Result<String, Refusal> {
                 .map_err(|error| refusal_of(&error))?;
             Ok(String::new())
         }
-        Request::List(options) => list(&options, kernel),
+        Request::ListServices(options) => render_services(&kernel.tables, &options, &RecordedNames),
+        Request::ListConnections(options) => Ok(connections(options, kernel)),
+        Request::ListTimeouts => Ok(render_timeouts(&kernel.timeouts)),
+        Request::ListDaemons => Ok(String::new()),
         Request::Save(style) => Ok(render_save(&kernel.tables, style, &RecordedNames)),
         Request::Help => Ok(render_help()),
         Request::Version => Ok(render_version()),
@@ -63,15 +72,28 @@ fn answer(request: Request, kernel: &mut Kernel) -> Result<String, Refusal> {
     }
 }
 
-fn list(options: &ListOptions, kernel: &Kernel) -> Result<String, Refusal> {
-    match options.listed {
-        Listed::Services | Listed::OneService(_) => {
-            render_services(&kernel.tables, options, &RecordedNames)
+fn connections(options: ConnectionOptions, kernel: &Kernel) -> String {
+    let mut rows = ConnectionRows::new(options, &RecordedNames);
+    let mut text = rows.title().to_owned();
+    for connection in &kernel.connections {
+        text.push_str(rows.row(connection));
+    }
+    text
+}
+
+/// What a file of IPVS would hold.
+fn file_text(file: &str, kernel: &Kernel) -> String {
+    match file {
+        "/proc/net/ip_vs" => proc::ip_vs(&kernel.tables),
+        "/proc/net/ip_vs_stats" => proc::ip_vs_stats(&kernel.tables),
+        "/proc/net/ip_vs_conn" => {
+            let mut rows = proc::IpVsConn::default();
+            let mut text = proc::IpVsConn::TITLE.to_owned();
+            for connection in &kernel.connections {
+                text.push_str(rows.row(connection));
+            }
+            text
         }
-        Listed::Connections => Ok(render_connections(
-            &kernel.connections,
-            options.names,
-            &RecordedNames,
-        )),
+        other => panic!("a recording of {other}"),
     }
 }
