@@ -24,6 +24,7 @@ const HOSTS: &[(&str, Ipv4Addr)] = &[
 
 /// Of TCP and UDP; it knew none of SCTP.
 const SERVICES: &[(&str, u16)] = &[
+    ("tcpmux", 1),
     ("domain", 53),
     ("http", 80),
     ("https", 443),

@@ -87,15 +87,27 @@ fn args(command: &str) -> Vec<String> {
 }
 
 fn output(body: &str) -> String {
-    let body = body.strip_prefix('\n').unwrap_or(body);
-    let mut text = body.trim_end_matches('\n').to_owned();
-    if !text.is_empty() {
-        text.push('\n');
+    // The last line end went with the head of the next section.
+    match body.strip_prefix('\n') {
+        Some(text) => format!("{text}\n"),
+        None => String::new(),
     }
-    text
 }
 
 fn table(body: &str) -> Vec<String> {
     let lines = body.trim().lines().filter(|line| *line != "<empty>");
-    lines.map(str::to_owned).collect()
+    lines.map(as_given).collect()
+}
+
+/// A line of the table as it can be read: ipvsadm saves marks as if they were
+/// signed, and then refuses them.
+fn as_given(line: &str) -> String {
+    match line.split_once(" -f -") {
+        Some((start, rest)) => {
+            let (mark, settings) = rest.split_once(' ').expect("settings of a service");
+            let mark: u32 = mark.parse().expect("a mark");
+            format!("{start} -f {} {settings}", mark.wrapping_neg())
+        }
+        None => line.to_owned(),
+    }
 }

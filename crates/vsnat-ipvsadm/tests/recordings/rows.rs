@@ -36,24 +36,12 @@ fn is_supported(line: &str, table: &[String]) -> bool {
     }
 }
 
-/// A line that the director saves, as IPVS would: without thresholds, and with
-/// a mark that cannot be read back.
+/// A line that the director saves, as IPVS would: without thresholds.
 pub fn as_saved_by_ipvs(line: &str) -> String {
-    let mut words = line.split(' ');
-    let mut kept: Vec<String> = Vec::new();
-    while let Some(word) = words.next() {
-        match (word, kept.last().map(String::as_str)) {
-            ("-x" | "-y", _) => {
-                words.next();
-            }
-            (mark, Some("-f")) => {
-                let mark: u32 = mark.parse().expect("a mark");
-                kept.push(mark.cast_signed().to_string());
-            }
-            (word, _) => kept.push(word.to_owned()),
-        }
-    }
-    kept.join(" ")
+    let end = [" -x ", " -y "]
+        .iter()
+        .filter_map(|option| line.find(option));
+    line[..end.min().unwrap_or(line.len())].to_owned()
 }
 
 /// The table before the line without what the director lacks.
