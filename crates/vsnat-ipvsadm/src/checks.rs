@@ -71,18 +71,20 @@ impl Line<'_> {
         }
     }
 
-    /// The scheduler of the line. One that the director lacks is noted, one
-    /// that IPVS does not know either is a fault.
-    pub(crate) fn scheduler(&mut self) -> Result<Scheduler, Fault> {
-        let name = self.scheduler;
-        if name.is_empty() {
-            return Ok(DEFAULT_SCHEDULER);
+    /// The scheduler of the line, unless IPVS knows none of that name, or no
+    /// such engine. One that only the director lacks is noted.
+    pub(crate) fn scheduler(&mut self) -> Option<Scheduler> {
+        if self.engine.is_some_and(|engine| engine != ENGINE) {
+            return None;
         }
-        if name == NO_SCHEDULER {
-            self.note(format!("-s {name}"));
-            return Ok(DEFAULT_SCHEDULER);
+        match self.scheduler {
+            "" => Some(DEFAULT_SCHEDULER),
+            NO_SCHEDULER => {
+                self.note(format!("-s {NO_SCHEDULER}"));
+                Some(DEFAULT_SCHEDULER)
+            }
+            name => Scheduler::from_str(name).ok(),
         }
-        Scheduler::from_str(name).map_err(|_| Fault::UnknownScheduler)
     }
 
     fn check_service(&self) -> Result<(), Fault> {
@@ -94,11 +96,7 @@ impl Line<'_> {
                 return Err(Fault::OnePacketNotUdp);
             }
         }
-        self.scheduler_flags()?;
-        match self.engine {
-            Some(ENGINE) | None => Ok(()),
-            Some(_) => Err(Fault::UnknownScheduler),
-        }
+        self.scheduler_flags().map(|_| ())
     }
 
     /// The flags of the line, each fit for the scheduler.

@@ -58,7 +58,13 @@ impl<'a> ConnectionRows<'a> {
         self.row.text(connection.state.name()).pad(STATE_WIDTH);
         self.endpoint(connection.client, protocol);
         self.row.pad(ADDRESS_WIDTH);
-        self.endpoint(connection.virtual_address, protocol);
+        match protocol {
+            Some(_) => self.endpoint(connection.virtual_address, protocol),
+            // A mark, which no host is named by.
+            None => {
+                self.row.endpoint(connection.virtual_address);
+            }
+        }
         self.row.pad(ADDRESS_WIDTH);
         self.endpoint(connection.server, protocol);
         self.row.end()

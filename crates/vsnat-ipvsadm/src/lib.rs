@@ -32,6 +32,7 @@ mod row;
 mod save;
 mod table;
 mod timeouts;
+mod unknown;
 mod words;
 
 pub use connections::ConnectionRows;
@@ -47,3 +48,4 @@ pub use request::{
 pub use restore::{RestoreLine, RestoreLines, restore_lines};
 pub use save::render_save;
 pub use timeouts::render_timeouts;
+pub use unknown::UnknownScheduler;

@@ -182,7 +182,8 @@ impl<'a> Line<'a> {
                 Ok(())
             }
             OptionId::Pe => {
-                self.engine = Some(value);
+                // A name of no letters is none.
+                self.engine = Some(value).filter(|name| !name.is_empty());
                 Ok(())
             }
             OptionId::Weight => {

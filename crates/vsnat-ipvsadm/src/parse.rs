@@ -9,10 +9,11 @@ use vsnat_api::{
 use crate::fault::Fault;
 use crate::line::{Family, Line, Service, timeout_s};
 use crate::table::{CommandId, OptionId, Word, WordId};
+use crate::unknown::Change;
 use crate::words::{Found, Words};
 use crate::{
     ConnectionColumns, ConnectionOptions, Figures, Format, ListOptions, Listed, NameStyle, Names,
-    Order, Refusal, Request,
+    Order, Refusal, Request, UnknownScheduler,
 };
 
 /// Reads a command line, without the name of the program.
@@ -110,7 +111,9 @@ impl Line<'_> {
         if command == CommandId::StopDaemon {
             return Err(Fault::NoDaemon);
         }
-        let scheduler = self.scheduler()?;
+        let Some(scheduler) = self.scheduler() else {
+            return self.unknown_scheduler(command);
+        };
         self.refuse_not_yet()?;
         let command = match command {
             CommandId::AddService => Command::AddService(self.service_spec(scheduler)?),
@@ -141,6 +144,19 @@ impl Line<'_> {
             }
         };
         Ok(Request::Command(command))
+    }
+
+    fn unknown_scheduler(&self, command: CommandId) -> Result<Request, Fault> {
+        // No other command than these two has a scheduler.
+        let change = match command == CommandId::EditService {
+            true => Change::Edit,
+            false => Change::Add,
+        };
+        let service = self.key()?;
+        Ok(Request::UnknownScheduler(UnknownScheduler {
+            service,
+            change,
+        }))
     }
 
     fn service_spec(&self, scheduler: Scheduler) -> Result<ServiceSpec, Fault> {

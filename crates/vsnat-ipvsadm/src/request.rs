@@ -2,11 +2,15 @@
 
 use vsnat_api::{Command, ServiceKey};
 
+use crate::UnknownScheduler;
+
 /// A command line that is understood, legal and supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// A change of the tables or of the timeouts.
     Command(Command),
+    /// Nothing that can be done; see [`UnknownScheduler::refusal`].
+    UnknownScheduler(UnknownScheduler),
     /// See [`crate::render_services`].
     ListServices(ListOptions),
     /// See [`crate::ConnectionRows`].

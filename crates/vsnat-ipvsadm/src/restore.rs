@@ -92,7 +92,7 @@ mod tests {
     fn unreadable_lines_are_passed_over_and_illegal_ones_end_the_run() {
         assert_eq!(codes("-A -q\n-C\n"), [(1, Some(255)), (2, None)]);
         assert_eq!(
-            codes("-A -t 10.0.0.1:80 -s nosuch\n-C\n"),
+            codes("--stop-daemon master\n-C\n"),
             [(1, Some(255)), (2, None)]
         );
         assert_eq!(codes("-C -n\n-C\n"), [(1, Some(2))]);

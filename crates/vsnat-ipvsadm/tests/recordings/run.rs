@@ -61,6 +61,7 @@ fn answer(request: Request, kernel: &mut Kernel) -> Result<String, Refusal> {
                 .map_err(|error| refusal_of(&error))?;
             Ok(String::new())
         }
+        Request::UnknownScheduler(unknown) => Err(unknown.refusal(&kernel.tables)),
         Request::ListServices(options) => render_services(&kernel.tables, &options, &RecordedNames),
         Request::ListConnections(options) => Ok(connections(options, kernel)),
         Request::ListTimeouts => Ok(render_timeouts(&kernel.timeouts)),
