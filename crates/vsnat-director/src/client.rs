@@ -6,25 +6,58 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::net::UnixStream;
+use tokio::runtime::{self, Runtime};
 use vsnat_api::{
-    Command, CommandError, CommandRequest, CommandResponse, Connections, Deny, RUN_DIR, Services,
-    Status,
+    Command, CommandError, CommandRequest, CommandResponse, ConnectionView, Deny, Marks, RUN_DIR,
+    Services, Settings, Status, Timeouts,
 };
 use vsnat_config::DirectorName;
 use vsnat_dataplane::DataPlane;
 
 use crate::api::ErrorBody;
+use crate::api::records::{self, Reader};
 
 /// Listing millions of connections takes seconds, not more.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+const JSON: &str = "application/json";
+
+/// What is asked of a director.
+struct Asked {
+    method: Method,
+    path: &'static str,
+    /// The form that the answer shall have.
+    accept: &'static str,
+    body: Bytes,
+}
+
+impl Asked {
+    fn get(path: &'static str) -> Self {
+        Asked {
+            method: Method::GET,
+            path,
+            accept: JSON,
+            body: Bytes::new(),
+        }
+    }
+
+    fn post(path: &'static str, body: Bytes) -> Self {
+        Asked {
+            method: Method::POST,
+            path,
+            accept: JSON,
+            body,
+        }
+    }
+}
 
 /// Talks to the director behind a socket; every call waits for its answer.
 #[derive(Clone, Debug)]
@@ -93,12 +126,45 @@ impl Client {
         self.get("/v1/services")
     }
 
-    pub fn connections(&self) -> Result<Connections, ClientError> {
-        self.get("/v1/connections")
+    /// Gives every connection to `each` as it arrives, until that has enough.
+    pub fn connections<E: From<ClientError>>(
+        &self,
+        mut each: impl FnMut(&ConnectionView) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let request = Asked {
+            accept: records::MEDIA_TYPE,
+            ..Asked::get("/v1/connections")
+        };
+        self.runtime()?.block_on(async {
+            let response = self.in_time(self.exchange(request)).await?;
+            let mut body = self.accepted(response).await?;
+            let mut reader = Reader::default();
+            // A reader behind a pager may take its time, the director may not.
+            while let Some(data) = self.in_time(self.data(&mut body)).await? {
+                let views = reader.read(&data);
+                for view in views.map_err(|error| self.malformed(error.to_string()))? {
+                    each(&view)?;
+                }
+            }
+            let finished = reader.finish();
+            finished.map_err(|error| self.malformed(error.to_string()).into())
+        })
     }
 
     pub fn deny(&self) -> Result<Deny, ClientError> {
         self.get("/v1/deny")
+    }
+
+    pub fn timeouts(&self) -> Result<Timeouts, ClientError> {
+        self.get("/v1/timeouts")
+    }
+
+    pub fn settings(&self) -> Result<Settings, ClientError> {
+        self.get("/v1/settings")
+    }
+
+    pub fn marks(&self) -> Result<Marks, ClientError> {
+        self.get("/v1/marks")
     }
 
     /// One result for each command, in their order.
@@ -108,7 +174,7 @@ impl Client {
     ) -> Result<Vec<Result<(), CommandError>>, ClientError> {
         let expected = commands.len();
         let body = self.encode(&CommandRequest { commands })?;
-        let response: CommandResponse = self.call(Method::POST, "/v1/commands", body)?;
+        let response: CommandResponse = self.call(Asked::post("/v1/commands", body))?;
         if response.results.len() != expected {
             let message = "it lacks the result of a command".to_owned();
             return Err(self.malformed(message));
@@ -118,50 +184,36 @@ impl Client {
 
     /// Asks the director to remove everything; returns when it has.
     pub fn down(&self) -> Result<(), ClientError> {
-        self.call(Method::POST, "/v1/down", Bytes::new())
+        self.call(Asked::post("/v1/down", Bytes::new()))
     }
 
-    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.call(Method::GET, path, Bytes::new())
+    fn get<T: DeserializeOwned>(&self, path: &'static str) -> Result<T, ClientError> {
+        self.call(Asked::get(path))
     }
 
-    fn call<T: DeserializeOwned>(
+    fn call<T: DeserializeOwned>(&self, request: Asked) -> Result<T, ClientError> {
+        let body = self.runtime()?.block_on(self.in_time(async {
+            let response = self.exchange(request).await?;
+            let body = self.accepted(response).await?.collect().await;
+            Ok(body.map_err(|error| self.broken(&error))?.to_bytes())
+        }))?;
+        serde_json::from_slice(&body).map_err(|error| self.malformed(error.to_string()))
+    }
+
+    fn runtime(&self) -> Result<Runtime, ClientError> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|source| self.nobody_answers(source))
+    }
+
+    async fn in_time<T>(
         &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
+        answer: impl Future<Output = Result<T, ClientError>>,
     ) -> Result<T, ClientError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|source| self.nobody_answers(source))?;
-        let exchange = async {
-            let limited = tokio::time::timeout(PATIENCE, self.exchange(method, path, body));
-            limited.await
-        };
-        let (status, body) = runtime
-            .block_on(exchange)
-            .unwrap_or_else(|_| Err(self.too_late()))?;
-        if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|e| self.malformed(e.to_string()));
-        }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            return Err(self.ended());
-        }
-        let message = match serde_json::from_slice::<ErrorBody>(&body) {
-            Ok(body) => body.error,
-            Err(_) => format!("HTTP status {status}"),
-        };
-        let socket = self.socket.clone();
-        Err(ClientError::Refused { socket, message })
+        let limited = tokio::time::timeout(PATIENCE, answer).await;
+        limited.unwrap_or_else(|_| Err(self.too_late()))
     }
 
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<(StatusCode, Bytes), ClientError> {
+    async fn exchange(&self, request: Asked) -> Result<Response<Incoming>, ClientError> {
         let stream = UnixStream::connect(&self.socket).await;
         let stream = stream.map_err(|source| self.not_connected(source))?;
         let broken = |error: hyper::Error| self.broken(&error);
@@ -170,16 +222,46 @@ impl Client {
             .map_err(broken)?;
         tokio::spawn(connection);
         let request = Request::builder()
-            .method(method)
-            .uri(path)
+            .method(request.method)
+            .uri(request.path)
             .header("host", "vsnat")
-            .header("content-type", "application/json")
-            .body(Full::new(body))
+            .header("accept", request.accept)
+            .header("content-type", JSON)
+            .body(Full::new(request.body))
             .map_err(|error| self.malformed(error.to_string()))?;
-        let response = sender.send_request(request).await.map_err(broken)?;
+        sender.send_request(request).await.map_err(broken)
+    }
+
+    /// The body of an answer that is no refusal.
+    async fn accepted(&self, response: Response<Incoming>) -> Result<Incoming, ClientError> {
         let status = response.status();
-        let body = response.into_body().collect().await.map_err(broken)?;
-        Ok((status, body.to_bytes()))
+        let body = response.into_body();
+        if status.is_success() {
+            return Ok(body);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return Err(self.ended());
+        }
+        let body = body.collect().await;
+        let body = body.map_err(|error| self.broken(&error))?.to_bytes();
+        let message = match serde_json::from_slice::<ErrorBody>(&body) {
+            Ok(body) => body.error,
+            Err(_) => format!("HTTP status {status}"),
+        };
+        let socket = self.socket.clone();
+        Err(ClientError::Refused { socket, message })
+    }
+
+    /// The next bytes of a body; none at its end.
+    async fn data(&self, body: &mut Incoming) -> Result<Option<Bytes>, ClientError> {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.broken(&error))?;
+            // Trailers are no data.
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
     }
 
     fn encode<T: Serialize>(&self, value: &T) -> Result<Bytes, ClientError> {

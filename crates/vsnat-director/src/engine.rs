@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use thiserror::Error;
-use vsnat_api::{Command, CommandError, Connections, Deny, InterfaceView, Services, Status};
+use vsnat_api::{
+    Command, CommandError, ConnectionView, Deny, InterfaceView, Marks, Services, Settings, Status,
+    Timeouts,
+};
 use vsnat_config::Config;
 use vsnat_dataplane::DataPlane;
 
@@ -75,6 +78,7 @@ impl Engine {
             interfaces: parts.interfaces.clone(),
             table: parts.data_plane.table(),
             sweeper: parts.data_plane.sweeper(),
+            settings: reconcile::running(&parts.data_plane).settings,
             reasons: parts.data_plane.reasons(),
         })
     }
@@ -90,9 +94,29 @@ impl Engine {
         })
     }
 
-    pub fn connections(&self) -> Result<Connections, Gone> {
-        self.with(|parts| Connections {
-            connections: parts.data_plane.connections(),
+    /// The connections of so many slots, and the slot after them if there are
+    /// more.
+    pub fn connections(
+        &self,
+        first_slot: u32,
+        slots: u32,
+    ) -> Result<(Vec<ConnectionView>, Option<u32>), Gone> {
+        self.with(|parts| parts.data_plane.connections_from(first_slot, slots))
+    }
+
+    pub fn timeouts(&self) -> Result<Timeouts, Gone> {
+        self.with(|parts| parts.data_plane.timeouts())
+    }
+
+    pub fn settings(&self) -> Result<Settings, Gone> {
+        self.with(|parts| Settings {
+            settings: parts.data_plane.settings(),
+        })
+    }
+
+    pub fn marks(&self) -> Result<Marks, Gone> {
+        self.with(|parts| Marks {
+            rules: parts.data_plane.marks(),
         })
     }
 
@@ -171,8 +195,8 @@ impl Engine {
             return;
         };
         let services = parts.data_plane.services();
-        let ports = services.iter().map(|s| s.spec.key.address.port());
-        let rules = preflight::masquerade_rules(config, name, &addresses, ports);
+        let keys = services.iter().map(|service| service.spec.key);
+        let rules = preflight::masquerade_rules(config, name, &addresses, keys);
         if rules == parts.rules {
             return;
         }
@@ -188,7 +212,10 @@ impl Engine {
             None => masquerade::remove(&table),
         };
         match result {
-            Ok(()) => parts.rules = rules,
+            Ok(()) => {
+                masquerade::spare_ports(&mut parts.data_plane, rules.as_ref());
+                parts.rules = rules;
+            }
             Err(error) => tracing::error!("cannot adapt the masquerade: {error}"),
         }
     }

@@ -153,16 +153,12 @@ mod tests {
     use vsnat_api::{Protocol, Scheduler, ServiceSpec};
 
     fn service(counters: Counters) -> Vec<ServiceView> {
-        let key = ServiceKey {
+        let key = ServiceKey::Address {
             protocol: Protocol::Tcp,
             address: "192.168.28.167:80".parse().unwrap(),
         };
         vec![ServiceView {
-            spec: ServiceSpec {
-                key,
-                scheduler: Scheduler::Rr,
-                flags: Default::default(),
-            },
+            spec: ServiceSpec::new(key, Scheduler::Rr),
             counters,
             rates: Rates::default(),
             servers: Vec::new(),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use ipnet::Ipv4Net;
 use thiserror::Error;
+use vsnat_api::ServiceKey;
 use vsnat_config::{Config, DirectorName, Masquerade};
 use vsnat_dataplane::DataPlane;
 
@@ -161,7 +162,7 @@ pub fn masquerade_rules(
     config: &Config,
     name: &DirectorName,
     addresses: &[InterfaceAddress],
-    service_ports: impl IntoIterator<Item = u16>,
+    services: impl IntoIterator<Item = ServiceKey>,
 ) -> Option<Rules> {
     let networks = match &config.masquerade {
         Masquerade::Off => Vec::new(),
@@ -175,8 +176,15 @@ pub fn masquerade_rules(
         table: masquerade::table_of(name),
         outer: config.outer.clone(),
         networks,
-        ports: PortRange::without(service_ports),
+        ports: PortRange::without(services.into_iter().filter_map(own_port)),
     })
+}
+
+/// The port that a service alone has. One on all ports, or by mark, leaves the
+/// masquerade's ports alone.
+fn own_port(service: ServiceKey) -> Option<u16> {
+    let address = service.address()?;
+    Some(address.port()).filter(|port| *port != 0)
 }
 
 /// The networks of the inner interfaces, none inside another.
@@ -331,8 +339,8 @@ fn masquerade_possible(
     record: Option<&Record>,
     addresses: &[InterfaceAddress],
 ) -> Result<(), PreflightError> {
-    let ports = config.services.iter().map(|s| s.spec.key.address.port());
-    let Some(rules) = masquerade_rules(config, name, addresses, ports) else {
+    let keys = config.services.iter().map(|service| service.spec.key);
+    let Some(rules) = masquerade_rules(config, name, addresses, keys) else {
         return Ok(());
     };
     if rules.ports.is_empty() {

@@ -2,7 +2,7 @@
 //! changed at run time.
 
 use vsnat_api::{Command, CommandError};
-use vsnat_config::{Desired, describe, diff, merge};
+use vsnat_config::{Desired, Running, describe, diff, merge};
 use vsnat_dataplane::DataPlane;
 
 /// A command of the reconciliation that was refused.
@@ -14,7 +14,13 @@ pub(crate) struct Refusal {
 
 /// What the tables hold now.
 pub(crate) fn running(data_plane: &DataPlane) -> Desired {
-    Desired::of_running(&data_plane.services(), &data_plane.deny())
+    Desired::of_running(Running {
+        services: &data_plane.services(),
+        deny: &data_plane.deny(),
+        marks: &data_plane.marks(),
+        settings: &data_plane.settings(),
+        timeouts: data_plane.timeouts(),
+    })
 }
 
 /// Carries out what the file asks for where nobody has decided otherwise since
@@ -43,7 +49,7 @@ pub(crate) fn compare(actual: &Desired, applied: &Desired, file: &Desired) {
     let wanted = merge(actual, applied, file);
     let changes = diff(actual, &wanted);
     match changes.is_empty() {
-        true => tracing::info!("a restart changes no service and no denied network"),
+        true => tracing::info!("a restart changes no service, setting, rule or denied network"),
         false => tracing::info!("a restart carries out:"),
     }
     for command in changes {

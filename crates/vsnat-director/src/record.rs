@@ -45,8 +45,8 @@ pub struct Record {
     pub table: Option<String>,
     /// Mount points of file systems that were mounted for this director.
     pub mounted: Vec<PathBuf>,
-    /// The services and the deny set of the file when it was last carried out:
-    /// what differs from it was changed at run time.
+    /// What commands can change, as the file had it when it was last carried
+    /// out: what differs from it was changed at run time.
     pub applied: Desired,
 }
 

@@ -6,10 +6,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use vsnat_api::{InterfaceView, Side};
-use vsnat_config::{Config, Desired, DirectorName, Masquerade, describe};
+use vsnat_config::{Config, Desired, DirectorName, Masquerade, SETTABLE_STATES, describe};
 use vsnat_dataplane::{DataPlane, Limits, OpenOptions, Origin, Timeouts};
 
 use crate::engine::{Engine, Parts};
@@ -21,7 +22,7 @@ use crate::host::{arp, forwarding, neighbours};
 use crate::netns::Namespace;
 use crate::paths::Paths;
 use crate::preflight::{self, Host, PreflightError};
-use crate::reconcile::reconcile;
+use crate::reconcile::{reconcile, running};
 use crate::record::{Record, RecordError};
 use crate::restore;
 use crate::watch::Seen;
@@ -132,9 +133,10 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     settle(setup, &mut data_plane, &mut record, host)?;
     let views = attach(config, &mut data_plane)?;
 
-    let ports = data_plane.services();
-    let ports = ports.iter().map(|service| service.spec.key.address.port());
-    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, ports);
+    let services = data_plane.services();
+    let keys = services.iter().map(|service| service.spec.key);
+    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, keys);
+    masquerade::spare_ports(&mut data_plane, rules.as_ref());
     for change in host_changes(config, host, rules.as_ref(), &record) {
         change.make()?;
     }
@@ -179,7 +181,7 @@ fn open(setup: &Setup) -> Result<(DataPlane, Origin), StartError> {
     Ok((data_plane, origin))
 }
 
-/// Timeouts, martian sources, services and deny set.
+/// Timeouts, martian sources, and everything that commands change too.
 fn settle(
     setup: &Setup,
     data_plane: &mut DataPlane,
@@ -187,17 +189,14 @@ fn settle(
     host: &Host,
 ) -> Result<(), StartError> {
     let config = &setup.config;
-    let mut timeouts = Timeouts::default();
-    for (state, timeout) in &config.timeouts {
-        timeouts.set(*state, *timeout);
-    }
-    data_plane.set_timeouts(&timeouts);
+    let actual = running(data_plane);
+    data_plane.set_timeouts(&timeouts(config, actual.timeouts));
 
     let own = own_networks(config, &host.addresses);
     let set = data_plane.set_own_networks(&own);
     set.map_err(|error| refused("own networks", &error.to_string()))?;
 
-    let is_new = data_plane.services().is_empty() && data_plane.deny().is_empty();
+    let is_new = actual == Desired::default();
     let file = config.desired();
     let refusals = reconcile(data_plane, &record.applied, &file);
     for refusal in refusals {
@@ -208,6 +207,20 @@ fn settle(
         tracing::error!("the data plane refuses \"{what}\": {}", refusal.error);
     }
     Ok(())
+}
+
+/// Those of the file, but for the ones that are reconciled like services: they
+/// stay as they run until then.
+fn timeouts(config: &Config, running: vsnat_api::Timeouts) -> Timeouts {
+    let mut timeouts = Timeouts::default();
+    for (state, timeout) in &config.timeouts {
+        timeouts.set(*state, *timeout);
+    }
+    let running = [running.tcp_s, running.tcp_fin_s, running.udp_s];
+    for (state, seconds) in SETTABLE_STATES.into_iter().zip(running) {
+        timeouts.set(state, Duration::from_secs(seconds.into()));
+    }
+    timeouts
 }
 
 fn attach(config: &Config, data_plane: &mut DataPlane) -> Result<Vec<InterfaceView>, StartError> {

@@ -9,6 +9,9 @@ use vsnat_config::DirectorName;
 use vsnat_director::Paths;
 
 use crate::lab::LabArgs;
+use crate::mark::MarkArgs;
+use crate::proc::ProcArgs;
+use crate::set::SetArgs;
 
 /// Where a director's file is looked for when none is named.
 const DEFAULT_CONFIG: &str = "/etc/vsnat/vsnat.toml";
@@ -45,6 +48,12 @@ pub enum Command {
     Status(StatusArgs),
     /// Refuse the service traffic of source networks.
     Deny(DenyArgs),
+    /// List settings of the packet path, or change them.
+    Set(SetArgs),
+    /// Give packets marks, by which services can be found.
+    Mark(MarkArgs),
+    /// Print what IPVS shows below /proc/net, or keep it as files.
+    Proc(ProcArgs),
     /// Build a cluster on this machine to try things in, or to measure.
     Lab(LabArgs),
     /// Tell how much work each eBPF program is for the kernel's verifier.
@@ -53,7 +62,7 @@ pub enum Command {
     /// Speak ipvsadm's language; so does a link to vsnat named ipvsadm.
     #[command(disable_help_flag = true)]
     Ipvsadm {
-        /// As for ipvsadm: -A -E -D -C -a -e -d -L -Z -S -R and their options.
+        /// As for ipvsadm: -A -E -D -C -a -e -d -L -Z -S -R --set and their options.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
@@ -178,7 +187,8 @@ impl Target {
     }
 }
 
-fn prefix(text: &str) -> Result<Ipv4Net, String> {
+/// A network, or an address that stands for itself.
+pub fn prefix(text: &str) -> Result<Ipv4Net, String> {
     let net = match text.parse::<std::net::Ipv4Addr>() {
         Ok(address) => Ipv4Net::from(address),
         Err(_) => text

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use vsnat_director::{Client, ClientError};
 use vsnat_ipvsadm::{
-    Listed, Refusal, Request, parse, refusal_of, render_connections, render_help, render_save,
-    render_services, render_version, restore_lines,
+    ConnectionOptions, ConnectionRows, Refusal, Request, parse, refusal_of, render_help,
+    render_save, render_services, render_timeouts, render_version, restore_lines,
 };
 
 use crate::cli::Target;
@@ -76,17 +76,24 @@ fn carry_out(request: Request, client: &Client) -> Result<u8, Failure> {
             }
             return Ok(0);
         }
-        Request::List(options) => match options.listed {
-            Listed::Connections => {
-                let connections = client.connections()?.connections;
-                render_connections(&connections, options.names, &SystemNames)
-            }
-            Listed::Services | Listed::OneService(_) => {
-                let services = client.services()?;
-                let text = render_services(&services, &options, &SystemNames);
-                text.map_err(Failure::Refused)?
-            }
-        },
+        Request::UnknownScheduler(unknown) => {
+            let refusal = unknown.refusal(&client.services()?);
+            return Err(Failure::Refused(refusal));
+        }
+        Request::ListServices(options) => {
+            let text = render_services(&client.services()?, &options, &SystemNames);
+            text.map_err(Failure::Refused)?
+        }
+        Request::ListConnections(options) => {
+            list_connections(options, client)?;
+            return Ok(0);
+        }
+        Request::ListTimeouts => render_timeouts(&client.timeouts()?),
+        // Nothing can be listed, but the director must be there.
+        Request::ListDaemons => {
+            client.timeouts()?;
+            return Ok(0);
+        }
         Request::Save(style) => render_save(&client.services()?, style, &SystemNames),
         Request::Restore => return restore(client),
         Request::Help => render_help(),
@@ -94,6 +101,15 @@ fn carry_out(request: Request, client: &Client) -> Result<u8, Failure> {
     };
     output::text(&text)?;
     Ok(0)
+}
+
+/// Lists row by row: there may be a million.
+fn list_connections(options: ConnectionOptions, client: &Client) -> Result<(), Failure> {
+    let mut rows = ConnectionRows::new(options, &SystemNames);
+    output::rows(|out| {
+        out.write_all(rows.title().as_bytes())?;
+        client.connections(|connection| Ok(out.write_all(rows.row(connection).as_bytes())?))
+    })
 }
 
 /// Carries out the lines of standard input. The exit code is the last line's;

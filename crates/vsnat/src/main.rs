@@ -10,9 +10,13 @@ mod down;
 mod ipvsadm;
 mod lab;
 mod log;
+mod mark;
 mod names;
 mod output;
+mod proc;
 mod run;
+mod set;
+mod signals;
 mod status;
 
 use std::ffi::OsString;
@@ -48,6 +52,9 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Down(options) => down::main(options),
         Command::Status(options) => status::main(&options),
         Command::Deny(options) => deny::main(options),
+        Command::Set(args) => set::main(&args),
+        Command::Mark(args) => mark::main(args),
+        Command::Proc(args) => proc::main(&args),
         Command::Lab(args) => lab::main(args),
         Command::BpfInfo(args) => bpf_info::main(args),
         Command::Ipvsadm { words } => Ok(ipvsadm::main(&words)),

@@ -76,6 +76,7 @@ fn name_of(protocol: Protocol) -> &'static CStr {
     match protocol {
         Protocol::Tcp => c"tcp",
         Protocol::Udp => c"udp",
+        Protocol::Sctp => c"sctp",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use vsnat_api::{InterfaceView, ReasonCount, Side, Status, SweeperView, TableView};
+use vsnat_api::{InterfaceView, ReasonCount, Setting, Side, Status, SweeperView, TableView};
 
 use crate::cli::StatusArgs;
 use crate::output;
@@ -27,6 +27,7 @@ fn render(status: &Status) -> String {
         interfaces,
         table,
         sweeper,
+        settings,
         reasons,
     } = status;
     let up = duration(*uptime_s);
@@ -34,6 +35,7 @@ fn render(status: &Status) -> String {
     text += &interface_lines(interfaces);
     text += &table_line(table);
     text += &sweeper_lines(sweeper);
+    text += &setting_lines(settings);
     text += &reason_lines(reasons);
     text
 }
@@ -102,6 +104,19 @@ fn sweeper_lines(sweeper: &SweeperView) -> String {
     text
 }
 
+/// The settings that differ from their defaults.
+fn setting_lines(settings: &[Setting]) -> String {
+    let mut text = String::new();
+    let mut title = "settings";
+    for setting in settings {
+        let (name, value) = (setting.name(), setting.value());
+        let default = name.default_value();
+        let _ = writeln!(text, "{title:<12} {name} {value} (default {default})");
+        title = "";
+    }
+    text
+}
+
 fn reason_lines(reasons: &[ReasonCount]) -> String {
     let counted: Vec<&ReasonCount> = reasons.iter().filter(|r| r.packets > 0).collect();
     let Some(width) = counted.iter().map(|r| r.reason.len()).max() else {
@@ -141,6 +156,8 @@ fn duration(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use vsnat_api::SettingName;
+
     use super::*;
 
     #[test]
@@ -175,6 +192,10 @@ mod tests {
                 expired: 12,
                 longest_tick_us: 181,
             },
+            settings: vec![
+                Setting::new(SettingName::ConnReuseMode, 0).unwrap(),
+                Setting::new(SettingName::DropEntry, 2).unwrap(),
+            ],
             reasons: vec![
                 ReasonCount {
                     reason: "forward".to_owned(),
@@ -194,6 +215,8 @@ interfaces   eth0            outer, by tcx
 connections  2,621 of 262,144 (1.0 %), 3 resting, 259,520 free
 sweeper      1,000,000 ticks, 12 connections expired, longest tick 181 us
              program 0000000000000001 ticks where 0000000000000002 should: restart the director
+settings     conn_reuse_mode 0 (default 1)
+             drop_entry 2 (default 0)
 
 packets by verdict
   forward             1,234

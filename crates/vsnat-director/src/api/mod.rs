@@ -1,5 +1,7 @@
-//! The API: JSON over HTTP on a Unix socket.
+//! The API: JSON over HTTP on a Unix socket, and long lists as records.
 
+pub(crate) mod listing;
+pub(crate) mod records;
 pub(crate) mod routes;
 pub(crate) mod socket;
 

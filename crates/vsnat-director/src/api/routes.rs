@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -12,7 +13,8 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use vsnat_api::{CommandRequest, CommandResponse};
 
-use crate::api::ErrorBody;
+use crate::api::listing::{self, Form};
+use crate::api::{ErrorBody, records};
 use crate::engine::{Engine, Gone};
 use crate::restore::RestoreError;
 
@@ -34,6 +36,9 @@ pub(crate) fn router(engine: Arc<Engine>, down: mpsc::Sender<DownRequest>) -> Ro
         .route("/v1/services", get(services))
         .route("/v1/connections", get(connections))
         .route("/v1/deny", get(deny))
+        .route("/v1/timeouts", get(timeouts))
+        .route("/v1/settings", get(settings))
+        .route("/v1/marks", get(marks))
         .route("/v1/commands", post(commands))
         .route("/v1/down", post(take_down))
         .fallback(unknown)
@@ -50,12 +55,31 @@ async fn services(State(api): State<Api>) -> Response {
     answer(api.engine.blocking(Engine::services).await)
 }
 
-async fn connections(State(api): State<Api>) -> Response {
-    answer(api.engine.blocking(Engine::connections).await)
+async fn connections(State(api): State<Api>, headers: HeaderMap) -> Response {
+    let wants_records = headers
+        .get(ACCEPT)
+        .is_some_and(|accept| accept == records::MEDIA_TYPE);
+    let form = match wants_records {
+        true => Form::Records,
+        false => Form::Json,
+    };
+    listing::connections(api.engine, form)
 }
 
 async fn deny(State(api): State<Api>) -> Response {
     answer(api.engine.blocking(Engine::deny).await)
+}
+
+async fn timeouts(State(api): State<Api>) -> Response {
+    answer(api.engine.blocking(Engine::timeouts).await)
+}
+
+async fn settings(State(api): State<Api>) -> Response {
+    answer(api.engine.blocking(Engine::settings).await)
+}
+
+async fn marks(State(api): State<Api>) -> Response {
+    answer(api.engine.blocking(Engine::marks).await)
 }
 
 async fn commands(
@@ -85,7 +109,7 @@ async fn take_down(State(api): State<Api>) -> Response {
 
 async fn unknown() -> Response {
     let message = "there is no such path; GET /v1/status, /v1/services, /v1/connections, /v1/deny, \
-                   POST /v1/commands, /v1/down";
+                   /v1/timeouts, /v1/settings, /v1/marks, POST /v1/commands, /v1/down";
     refuse(StatusCode::NOT_FOUND, message.to_owned())
 }
 

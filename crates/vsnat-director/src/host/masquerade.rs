@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use ipnet::Ipv4Net;
 use vsnat_config::DirectorName;
+use vsnat_dataplane::DataPlane;
 
 use super::tool::{Tool, ToolError};
 
@@ -58,6 +59,16 @@ impl PortRange {
 
     fn size(self) -> u32 {
         (u32::from(self.high) + 1).saturating_sub(u32::from(self.low))
+    }
+}
+
+/// Tells the packet path which ports of the director's own addresses answer
+/// masqueraded connections, so that a service on all ports leaves them alone.
+pub fn spare_ports(data_plane: &mut DataPlane, rules: Option<&Rules>) {
+    let ports = rules.map(|rules| rules.ports);
+    match ports.filter(|ports| !ports.is_empty()) {
+        Some(PortRange { low, high }) => data_plane.set_local_ports(low, high),
+        None => data_plane.set_local_ports(0, 0),
     }
 }
 

@@ -28,8 +28,8 @@ fn make(setup: &Setup, found: Option<Record>, count: usize) -> (Record, usize) {
     let host = preflight::check(config, &setup.name, found.as_ref()).unwrap();
     let record = record(setup, found, &host);
     record.save(&setup.paths.record).unwrap();
-    let ports = config.services.iter().map(|s| s.spec.key.address.port());
-    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, ports);
+    let keys = config.services.iter().map(|service| service.spec.key);
+    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, keys);
     let changes = host_changes(config, &host, rules.as_ref(), &record);
     for change in changes.iter().take(count) {
         change.make().unwrap();

@@ -9,5 +9,7 @@
 
 mod bench;
 mod ending;
+mod proc;
 mod refusing;
 mod serving;
+mod settings;
