@@ -94,6 +94,8 @@ fn protocol_of(section: &Section, notes: &mut Notes) -> Option<Protocol> {
 fn prefix(section: &Section, key: &str, notes: &mut Notes) -> Option<Ipv4Net> {
     let text = section.text(key, notes)?;
     match address::network(text.get_ref()) {
+        // Every address there is.
+        Ok(net) if net.prefix_len() == 0 => None,
         Ok(net) => Some(net),
         Err(message) => {
             notes.add(text.span(), message);
@@ -102,7 +104,7 @@ fn prefix(section: &Section, key: &str, notes: &mut Notes) -> Option<Ipv4Net> {
     }
 }
 
-/// Sorted, so that rules can be compared.
+/// Sorted, and none for all, so that rules can be compared.
 fn ports(section: &Section, notes: &mut Notes) -> Vec<PortRange> {
     let Some(value) = section.value("ports") else {
         return Vec::new();
@@ -128,6 +130,9 @@ fn ports(section: &Section, notes: &mut Notes) -> Vec<PortRange> {
             Ok(range) => ports.push(range),
             Err(error) => notes.add(item.span(), format!("{text} among ports: {error}")),
         }
+    }
+    if ports.contains(&PortRange::ALL) {
+        return Vec::new();
     }
     ports.sort();
     ports.dedup();

@@ -410,6 +410,12 @@ fn marks() {
         .map(|n| format!("[[mark]]\nmark = 1\nports = [{n}]\n"))
         .collect();
     one_mistake(&format!("{DIRECTOR}{many}"), 3_077, &["passes 1024 rules"]);
+    let every = "mark = 1\nsource = \"0.0.0.0/0\"\nports = [\"0-65535\"]";
+    one_mistake(
+        &with(&format!("{every}\n[[mark]]\nmark = 1")),
+        9,
+        &["line 5"],
+    );
     one_mistake(&with("mark = 1\nsport = 1"), 7, &["did you mean ports?"]);
     one_mistake(
         &with("mark = 1\nports = [80, 443]\n[[mark]]\nmark = 2\nports = [\"443\", 80]"),

@@ -15,6 +15,7 @@ use vsnat_api::{
 use vsnat_config::Config;
 use vsnat_dataplane::DataPlane;
 
+use crate::check::check;
 use crate::estimator::Estimator;
 use crate::host::address;
 use crate::host::masquerade::{self, Rules};
@@ -101,7 +102,12 @@ impl Engine {
         first_slot: u32,
         slots: u32,
     ) -> Result<(Vec<ConnectionView>, Option<u32>), Gone> {
-        self.with(|parts| parts.data_plane.connections_from(first_slot, slots))
+        self.with(|parts| {
+            let mut views = Vec::new();
+            let data_plane = &parts.data_plane;
+            let next = data_plane.connections_from(first_slot, slots, |view| views.push(view));
+            (views, next)
+        })
     }
 
     pub fn timeouts(&self) -> Result<Timeouts, Gone> {
@@ -131,7 +137,8 @@ impl Engine {
     /// Carries out commands in their order; each succeeds or fails by itself.
     pub fn apply(&self, commands: &[Command]) -> Result<Vec<Result<(), CommandError>>, Gone> {
         self.with(|parts| {
-            let results = commands.iter().map(|command| parts.apply(command));
+            let config = &self.setup.config;
+            let results = commands.iter().map(|command| parts.apply(command, config));
             let results = results.collect();
             self.refresh_masquerade(parts);
             results
@@ -232,7 +239,8 @@ impl Engine {
 }
 
 impl Parts {
-    fn apply(&mut self, command: &Command) -> Result<(), CommandError> {
+    fn apply(&mut self, command: &Command, config: &Config) -> Result<(), CommandError> {
+        check(command, config)?;
         self.data_plane.apply(command)?;
         tracing::info!("command: {}", vsnat_config::describe(command));
         if let Command::Zero(service) = command {

@@ -9,6 +9,7 @@
 // Hidden modules are open to this crate's privileged tests, which are programs
 // of their own; they promise nothing to anybody else.
 mod api;
+mod check;
 mod client;
 mod down;
 mod engine;

@@ -66,10 +66,8 @@ impl PortRange {
 /// masqueraded connections, so that a service on all ports leaves them alone.
 pub fn spare_ports(data_plane: &mut DataPlane, rules: Option<&Rules>) {
     let ports = rules.map(|rules| rules.ports);
-    match ports.filter(|ports| !ports.is_empty()) {
-        Some(PortRange { low, high }) => data_plane.set_local_ports(low, high),
-        None => data_plane.set_local_ports(0, 0),
-    }
+    let ports = ports.filter(|ports| !ports.is_empty());
+    data_plane.spare_ports(ports.map(|ports| (ports.low, ports.high)));
 }
 
 /// Name of the table of a director.
