@@ -14,6 +14,7 @@ mod bed;
 mod churn;
 mod closed;
 mod cpus;
+mod listing;
 mod same_flows;
 mod streams;
 mod two_vips;
