@@ -15,6 +15,7 @@ mod kernel;
 mod libtest;
 mod linker;
 mod llvm;
+mod oracle;
 mod packages;
 mod process;
 mod test;
@@ -70,6 +71,8 @@ enum Task {
         #[arg(long)]
         update: bool,
     },
+    /// Compare vsnat with the kernel's own IPVS on random command lines and connections
+    Oracle(oracle::Options),
     /// Format check, lints, build, budget, sizes and all tests
     Ci,
 }
@@ -104,6 +107,7 @@ fn run(task: Task) -> Result<()> {
         } => kernel::run(&workspace, &series, &filter),
         Task::Budget { update: true } => budget(&workspace, BudgetMode::Update),
         Task::Budget { update: false } => budget(&workspace, BudgetMode::Check),
+        Task::Oracle(options) => oracle::run(&workspace, &options),
         Task::Ci => ci::run(&workspace),
     }
 }

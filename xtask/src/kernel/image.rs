@@ -107,7 +107,8 @@ fn compare_versions(left: &str, right: &str) -> Ordering {
     numbers(left).cmp(&numbers(right))
 }
 
-fn unpack(directory: &Path, target: &Path, packages: &[&str]) -> Result<()> {
+/// Downloads Debian packages and unpacks them into `target`, a folder below `directory`.
+pub fn unpack(directory: &Path, target: &Path, packages: &[&str]) -> Result<()> {
     let download = directory.join("download");
     let fresh = directory.join("root.new");
     for path in [&download, &fresh] {
@@ -123,7 +124,7 @@ fn unpack(directory: &Path, target: &Path, packages: &[&str]) -> Result<()> {
             .args(["download", "-q"])
             .args(packages),
     )
-    .context("cannot fetch the kernel; `apt-get update` renews outdated package lists")?;
+    .context("cannot fetch packages; `apt-get update` renews outdated package lists")?;
     for entry in download.read_dir()? {
         process::run(
             Command::new("dpkg-deb")

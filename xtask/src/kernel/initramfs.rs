@@ -100,7 +100,7 @@ fn linked_libraries(executable: &Path) -> Result<Vec<String>> {
 
 /// `libc.so.6 => /lib/libc.so.6 (0x…)` and `/lib64/ld-linux-x86-64.so.2 (0x…)`; the
 /// kernel's own page has no path.
-fn library_path(line: &str) -> Option<&str> {
+pub fn library_path(line: &str) -> Option<&str> {
     line.split_whitespace().find(|word| word.starts_with('/'))
 }
 

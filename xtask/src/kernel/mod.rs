@@ -5,10 +5,10 @@
 //! test programs and the libraries they are linked with.
 
 mod console;
-mod cpio;
-mod image;
-mod initramfs;
-mod modules;
+pub mod cpio;
+pub mod image;
+pub mod initramfs;
+pub mod modules;
 mod qemu;
 
 use std::fmt;

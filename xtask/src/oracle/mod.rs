@@ -1,0 +1,265 @@
+//! The comparison with the kernel's own IPVS: random sequences of command lines and
+//! connections, carried out there and here, and every answer held against the other.
+//!
+//! It is a command of its own and no part of `cargo xtask test`: it boots a machine and
+//! takes minutes.
+
+mod compare;
+mod draw;
+mod generate;
+mod known;
+mod machine;
+mod mask;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use oracle::plan::Plan;
+
+use crate::build::{self, Profile, Role};
+use crate::packages::{self, Purpose};
+use crate::process;
+use crate::workspace::Workspace;
+
+use known::Known;
+use machine::{ANSWERS, Machine, PLAN};
+
+/// For each sequence; many times what one takes.
+const LIMIT_PER_SEQUENCE: Duration = Duration::from_secs(15);
+/// For booting, and for loading our packet path.
+const LIMIT_AT_LEAST: Duration = Duration::from_secs(120);
+const PROGRESS_EVERY: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(200);
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Draw the sequences of an earlier run again [default: a new seed, printed]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many sequences to draw
+    #[arg(long, default_value_t = 500)]
+    sequences: u32,
+    /// Carry out this one alone
+    #[arg(long, value_name = "NUMBER")]
+    only: Option<u32>,
+    /// How many differences to print
+    #[arg(long, default_value_t = 20)]
+    show: usize,
+    /// Compare IPVS with itself, which tells what a run of this test cannot tell
+    #[arg(long)]
+    itself: bool,
+    /// Use this vsnat instead of building one
+    #[arg(long, value_name = "FILE")]
+    vsnat: Option<PathBuf>,
+}
+
+pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if !process::is_root() {
+        bail!("network namespaces and eBPF programs need root; run it with sudo");
+    }
+    packages::ensure(&[Purpose::Lab])?;
+    let known = Known::read()?;
+    let driver = build_driver(workspace)?;
+    let machine = Machine::prepare(&workspace.target("oracle"))?;
+
+    let seed = options.seed.unwrap_or_else(new_seed);
+    let plan = match options.only {
+        Some(number) => generate::plan(seed, std::iter::once(number)),
+        None => generate::plan(seed, 0..options.sequences),
+    };
+    println!(
+        "xtask: seed {seed}: {} sequences, with kernel {}",
+        plan.sequences.len(),
+        machine.release()
+    );
+    let there = folder(workspace, "ipvs", &plan)?;
+    let here = folder(workspace, "vsnat", &plan)?;
+    carry_out(
+        workspace,
+        options,
+        &machine,
+        &driver,
+        &plan,
+        [&there, &here],
+    )?;
+
+    let ipvs = compare::read(&there.join(ANSWERS))?;
+    let vsnat = compare::read(&here.join(ANSWERS))?;
+    let verdict = compare::compare(&plan, &ipvs, &vsnat, &known)?;
+    report(&verdict, &plan, options.show);
+    conclude(&verdict, seed)
+}
+
+fn carry_out(
+    workspace: &Workspace,
+    options: &Options,
+    machine: &Machine,
+    driver: &Path,
+    plan: &Plan,
+    [there, here]: [&Path; 2],
+) -> Result<()> {
+    let sequences = u32::try_from(plan.sequences.len()).unwrap_or(u32::MAX);
+    let limit = LIMIT_AT_LEAST + LIMIT_PER_SEQUENCE * sequences;
+    let start = Instant::now();
+    if options.itself {
+        let first = machine.boot(driver, there)?.finish(limit)?;
+        let second = machine.boot(driver, here)?.finish(limit)?;
+        println!(
+            "xtask: IPVS took {} s, and {} s again",
+            first.as_secs(),
+            second.as_secs()
+        );
+        return Ok(());
+    }
+    let vsnat = match &options.vsnat {
+        Some(vsnat) => vsnat.clone(),
+        None => build::vsnat(workspace, Profile::Release)?,
+    };
+    // Both at once: the guest is one process on one CPU.
+    let guest = machine.boot(driver, there)?;
+    let ours = ours(driver, &vsnat, here, limit, there)?;
+    println!("xtask: vsnat took {} s", ours.as_secs());
+    guest.finish(limit)?;
+    println!("xtask: IPVS took {} s", start.elapsed().as_secs());
+    Ok(())
+}
+
+/// Carries the plan out with vsnat, on this machine.
+fn ours(
+    driver: &Path,
+    vsnat: &Path,
+    here: &Path,
+    limit: Duration,
+    there: &Path,
+) -> Result<Duration> {
+    let start = Instant::now();
+    let answers = here.join(ANSWERS);
+    if answers.exists() {
+        fs::remove_file(&answers)?;
+    }
+    let mut child = Command::new(driver)
+        .args([&here.join(PLAN), &answers])
+        .arg(vsnat)
+        .stdin(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start {}", driver.display()))?;
+    let mut told = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if start.elapsed() > limit {
+            end(&mut child);
+            bail!("vsnat's half still runs after {} s", limit.as_secs());
+        }
+        if told.elapsed() > PROGRESS_EVERY {
+            told = Instant::now();
+            println!(
+                "xtask: {} sequences with vsnat, {} with IPVS",
+                lines(&answers),
+                lines(&there.join(ANSWERS))
+            );
+        }
+        thread::sleep(POLL);
+    };
+    if !status.success() {
+        bail!("vsnat's half failed ({status})");
+    }
+    Ok(start.elapsed())
+}
+
+fn end(child: &mut Child) {
+    // It may just have ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn lines(path: &Path) -> usize {
+    fs::read_to_string(path).map_or(0, |text| text.lines().count())
+}
+
+/// A folder of one world with its plan.
+fn folder(workspace: &Workspace, world: &str, plan: &Plan) -> Result<PathBuf> {
+    let folder = workspace.target("oracle").join(world);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let text = serde_json::to_string(plan)?;
+    fs::write(folder.join(PLAN), text)?;
+    Ok(folder)
+}
+
+/// Static, so that it runs in a guest without this machine's libraries.
+fn build_driver(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo();
+    cargo
+        .args([
+            "build",
+            "--package",
+            "oracle",
+            "--release",
+            "--target",
+            TARGET,
+        ])
+        // A folder of its own: other flags would rebuild everything in the common one.
+        .env("CARGO_TARGET_DIR", workspace.target("oracle/build"))
+        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+    build::artifacts(&mut cargo)?
+        .into_iter()
+        .find(|artifact| artifact.name == "oracle" && artifact.role == Role::Program)
+        .map(|artifact| artifact.executable)
+        .context("cargo built no executable named oracle")
+}
+
+fn new_seed() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    // Six digits are easily typed again.
+    since.map_or(0, |time| u64::from(time.subsec_nanos()) % 1_000_000)
+}
+
+fn report(verdict: &compare::Verdict, plan: &Plan, show: usize) {
+    for different in verdict.different.iter().take(show) {
+        let sequence = plan
+            .sequences
+            .iter()
+            .find(|sequence| sequence.number == different.number);
+        if let Some(sequence) = sequence {
+            println!("\n{}", different.tell(sequence));
+        }
+    }
+    if verdict.different.len() > show {
+        println!("xtask: and {} more", verdict.different.len() - show);
+    }
+    for (row, count) in &verdict.known {
+        println!("xtask: known difference, met {count} times: {row}");
+    }
+    if !verdict.too_slow.is_empty() {
+        println!(
+            "xtask: too slow to be compared: sequences {:?}",
+            verdict.too_slow
+        );
+    }
+}
+
+fn conclude(verdict: &compare::Verdict, seed: u64) -> Result<()> {
+    println!(
+        "xtask: seed {seed}: {} sequences with {} steps compared, {} differ",
+        verdict.sequences,
+        verdict.steps,
+        verdict.different.len()
+    );
+    if !verdict.different.is_empty() {
+        bail!(
+            "{} sequences differ; `cargo xtask oracle --seed {seed} --only NUMBER` repeats one",
+            verdict.different.len()
+        );
+    }
+    if !verdict.too_slow.is_empty() {
+        bail!("the machine was too busy; run it again with --seed {seed}");
+    }
+    Ok(())
+}
