@@ -51,10 +51,23 @@ pub enum Reason {
     IcmpSent = 21,
     /// Dropped: the kernel refused an operation on the packet.
     Kernel = 22,
+    /// Dropped: the table is short of room, or is to behave as if it were
+    /// (`drop_packet`).
+    DropPacket = 23,
+    /// Dropped or taken from the table: `drop_entry`.
+    DropEntry = 24,
+    /// Passed untouched: to a service on all ports, but to a port of the host.
+    SparedPort = 25,
+    /// A packet of a one-packet service.
+    OnePacket = 26,
+    /// Dropped: another CPU is making the same template.
+    TemplateRace = 27,
+    /// Refused: a server speaks on a connection that is not known.
+    UnknownToServer = 28,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 23] = [
+    pub const ALL: [Reason; 29] = [
         Reason::Seen,
         Reason::Forwarded,
         Reason::Returned,
@@ -78,6 +91,12 @@ impl Reason {
         Reason::IcmpLimited,
         Reason::IcmpSent,
         Reason::Kernel,
+        Reason::DropPacket,
+        Reason::DropEntry,
+        Reason::SparedPort,
+        Reason::OnePacket,
+        Reason::TemplateRace,
+        Reason::UnknownToServer,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -105,6 +124,12 @@ impl Reason {
             Reason::IcmpLimited => "icmp_limited",
             Reason::IcmpSent => "icmp_sent",
             Reason::Kernel => "kernel",
+            Reason::DropPacket => "drop_packet",
+            Reason::DropEntry => "drop_entry",
+            Reason::SparedPort => "spared_port",
+            Reason::OnePacket => "one_packet",
+            Reason::TemplateRace => "template_race",
+            Reason::UnknownToServer => "unknown_to_server",
         }
     }
 

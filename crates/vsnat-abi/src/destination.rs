@@ -18,7 +18,12 @@ pub struct Dest {
     pub weight: u32,
     /// The last weight that was not zero: `mh` keeps its table over a rest.
     pub last_weight: u32,
-    pub zero2: u32,
+    /// Connections with which it takes no new one; 0: no limit.
+    pub upper: u32,
+    /// Connections below which it takes new ones again; 0: 3/4 of the upper.
+    pub lower: u32,
+    /// Never 0 while in use; a new one makes an overload forgotten.
+    pub overload_epoch: u32,
     /// Grows with each server added: a larger one comes earlier in the lists.
     pub order: u64,
     /// Since when a deleted one has no connection, in coarse time; 0: it has.
@@ -27,7 +32,7 @@ pub struct Dest {
     pub baseline: [u64; 5],
 }
 
-const _: () = assert!(size_of::<Dest>() == 88);
+const _: () = assert!(size_of::<Dest>() == 96);
 
 pub mod dest_state {
     pub const FREE: u32 = 0;
@@ -48,9 +53,13 @@ pub struct DestCounts {
     /// starts with.
     pub hop: u32,
     pub asked: u32,
+    /// Templates that name it.
+    pub persistent: u32,
+    /// [`Dest::overload_epoch`] while it is overloaded.
+    pub overloaded: u32,
 }
 
-const _: () = assert!(size_of::<DestCounts>() == 16);
+const _: () = assert!(size_of::<DestCounts>() == 24);
 
 /// Totals of a destination on one CPU. Written by the packet path.
 #[repr(C, align(8))]

@@ -16,8 +16,18 @@ pub struct FlowKey4 {
     pub dst_port: Be16,
     /// IP protocol number.
     pub protocol: u8,
+    /// One of [`kind`].
+    pub kind: u8,
     /// Always zero: the kernel hashes all sixteen bytes.
-    pub zero: [u8; 3],
+    pub zero: [u8; 2],
+}
+
+/// What a key stands for.
+pub mod kind {
+    /// The packets of a connection.
+    pub const FLOW: u8 = 0;
+    /// The clients that stay with one server: no packet carries such a key.
+    pub const TEMPLATE: u8 = 1;
 }
 
 const _: () = assert!(size_of::<FlowKey4>() == 16);
@@ -37,8 +47,24 @@ impl FlowKey4 {
             src_port,
             dst_port,
             protocol,
-            zero: [0; 3],
+            kind: kind::FLOW,
+            zero: [0; 2],
         }
+    }
+
+    /// The key of a template: a client network, and the service's address or
+    /// its mark.
+    #[inline(always)]
+    pub const fn template(protocol: u8, client: Be32, virtual_: Be32, port: Be16) -> FlowKey4 {
+        FlowKey4 {
+            kind: kind::TEMPLATE,
+            ..FlowKey4::new(protocol, client, Be16::ZERO, virtual_, port)
+        }
+    }
+
+    #[inline(always)]
+    pub const fn is_template(&self) -> bool {
+        self.kind != kind::FLOW
     }
 
     /// The key of the packets that answer this one.

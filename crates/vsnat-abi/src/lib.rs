@@ -8,10 +8,13 @@
 #![no_std]
 
 pub mod counters;
+pub mod decision;
 pub mod destination;
 pub mod filter;
 pub mod flow;
 pub mod hop;
+pub mod locality;
+pub mod mark;
 pub mod net;
 pub mod service;
 pub mod settings;
@@ -21,7 +24,20 @@ pub mod table;
 pub mod time;
 
 /// Version of every layout in this crate.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
+
+/// Places of the step map: the programs that go on where another one ends.
+pub mod step {
+    /// The clients' side: what becomes of a packet that has no connection.
+    pub const OUTER_CHOOSE: u32 = 0;
+    /// The clients' side: a connection is opened.
+    pub const OUTER_OPEN: u32 = 1;
+    /// The clients' side: a packet of a connection goes to its server.
+    pub const OUTER_SEND: u32 = 2;
+    /// The clients' side: a packet goes to a server without a connection.
+    pub const OUTER_ALONE: u32 = 3;
+    pub const COUNT: u32 = 4;
+}
 
 /// Names of the maps, as the programs declare them and as they are pinned.
 pub mod map {
@@ -31,6 +47,7 @@ pub mod map {
     pub const STASH: &str = "STASH";
     pub const SHARED: &str = "SHARED";
     pub const SERVICE_KEYS: &str = "SERVICE_KEYS";
+    pub const SERVER_KEYS: &str = "SERVER_KEYS";
     pub const SERVICES: &str = "SERVICES";
     pub const VIEWS: &str = "VIEWS";
     pub const CURSORS: &str = "CURSORS";
@@ -41,10 +58,14 @@ pub mod map {
     pub const HOPS: &str = "HOPS";
     pub const CLIENT_WAYS: &str = "CLIENT_WAYS";
     pub const SETTINGS: &str = "SETTINGS";
+    pub const MARKS: &str = "MARKS";
+    pub const LOCALITY: &str = "LOCALITY";
     pub const FILTERS: &str = "FILTERS";
     pub const DENY: &str = "DENY";
     pub const COUNTERS: &str = "COUNTERS";
     pub const SWEEP: &str = "SWEEP";
+    pub const DECISION: &str = "DECISION";
+    pub const STEPS: &str = "STEPS";
     pub const SWEEP_TIMER: &str = "SWEEP_TIMER";
     pub const INFO: &str = "INFO";
 }

@@ -5,7 +5,8 @@
 
 use crate::net::{Be16, Be32};
 
-/// What a new connection is looked up by.
+/// What a new connection is looked up by; and, with a server's address and
+/// port, what a server is.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceKey4 {
@@ -17,6 +18,30 @@ pub struct ServiceKey4 {
 }
 
 const _: () = assert!(size_of::<ServiceKey4>() == 8);
+
+impl ServiceKey4 {
+    /// The key of a service by mark: no packet has protocol 0.
+    pub const fn of_mark(mark: u32) -> Self {
+        ServiceKey4 {
+            vip: Be32::from_host(mark),
+            port: Be16::ZERO,
+            protocol: 0,
+            zero: 0,
+        }
+    }
+
+    #[inline(always)]
+    pub const fn is_mark(&self) -> bool {
+        self.protocol == 0
+    }
+}
+
+pub mod service_flag {
+    /// Clients stay with their server.
+    pub const PERSISTENT: u32 = 1;
+    /// Each datagram finds its own server and leaves nothing behind.
+    pub const ONE_PACKET: u32 = 2;
+}
 
 /// Views of one service: the current one and three that readers may still hold.
 pub const VIEWS_PER_SERVICE: u32 = 4;
@@ -31,6 +56,13 @@ pub struct Service {
     /// Index of the view in force: the one word that a reader follows.
     pub view: u64,
     pub key: ServiceKey4,
+    /// Bits of [`service_flag`].
+    pub flags: u32,
+    /// How long clients stay with a server, in coarse units.
+    pub persistence: u32,
+    /// Which clients stay together.
+    pub netmask: Be32,
+    pub zero: u32,
     /// Grows with each service made: the order in which they are listed.
     pub order: u64,
     /// 0: free, 1: in use.
@@ -39,7 +71,7 @@ pub struct Service {
     pub residue: [u64; 5],
 }
 
-const _: () = assert!(size_of::<Service>() == 72);
+const _: () = assert!(size_of::<Service>() == 88);
 
 /// Schedulers, as [`View::scheduler`] names them.
 pub mod scheduler {
@@ -55,6 +87,8 @@ pub mod scheduler {
     pub const SH: u32 = 10;
     pub const DH: u32 = 11;
     pub const MH: u32 = 12;
+    pub const LBLC: u32 = 13;
+    pub const LBLCR: u32 = 14;
 }
 
 /// Flags of the hashing schedulers, as [`View::flags`] holds them.
@@ -63,6 +97,8 @@ pub mod scheduler_flag {
     pub const FALLBACK: u32 = 1;
     /// The client's port counts too.
     pub const PORT: u32 = 2;
+    /// Not a flag of the scheduler: some server has an upper threshold.
+    pub const LIMITED: u32 = 0x100;
 }
 
 /// A table slot without a server.
@@ -88,7 +124,8 @@ pub struct View {
     /// Place in the period of the first pick.
     pub start: u64,
     /// Where the scheduler stood before the first pick, for the next view:
-    /// `rr`: last destination used + 1, or 0; `wrr`: current weight.
+    /// `rr`: last destination used + 1, or 0; `wrr`: current weight; `lblc` and
+    /// `lblcr`: a number of its own for each time that they are chosen.
     pub anchor: u64,
     pub ring_entries: u32,
     /// Bits of [`scheduler_flag`].

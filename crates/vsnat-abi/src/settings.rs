@@ -7,8 +7,9 @@ use crate::time::{Coarse, coarse_span_from_ms};
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Timeout of each state, in coarse units; see [`state`].
-    pub timeouts: [Coarse; state::COUNT],
+    /// Timeout of each state, in coarse units; see [`state`]. Those of SCTP
+    /// come behind the others.
+    pub timeouts: [Coarse; TIMEOUTS],
     /// Denied prefixes in force: zero spares established packets the look-up.
     pub denied: u32,
     /// Grows with every event that may change a next hop.
@@ -22,9 +23,54 @@ pub struct Settings {
     /// Free slots that a CPU takes at a time, at most [`crate::table::STASH_SIZE`]:
     /// what it holds, no other CPU can use.
     pub stash_refill: u32,
+    /// The marking rules in force; see [`crate::mark::mark_list`].
+    pub marks: u32,
+    /// Bits of [`flag`].
+    pub flags: u32,
+    /// Four small numbers; see [`mode`].
+    pub modes: u32,
+    /// One of so many new connections is dropped under `drop_packet` 3.
+    pub am_droprate: u32,
+    /// An unused entry of `lblc` is forgotten after so long.
+    pub lblc_expiration: Coarse,
+    /// A set of `lblcr` that did not change for so long loses a server.
+    pub lblcr_expiration: Coarse,
+    /// Source ports of the masquerade that services on all ports leave alone,
+    /// in the host's order: first and last. None: the first is the larger one.
+    pub first_spared: u16,
+    pub last_spared: u16,
+    pub zero: u32,
 }
 
-const _: () = assert!(size_of::<Settings>() == 96);
+const _: () = assert!(size_of::<Settings>() == 192);
+
+/// Timeouts of TCP, UDP and templates, and of SCTP.
+pub const TIMEOUTS: usize = 2 * state::COUNT;
+
+/// Switches.
+pub mod flag {
+    pub const EXPIRE_NODEST_CONN: u32 = 1;
+    pub const EXPIRE_QUIESCENT_TEMPLATE: u32 = 1 << 1;
+    pub const SLOPPY_TCP: u32 = 1 << 2;
+    pub const SLOPPY_SCTP: u32 = 1 << 3;
+    pub const NAT_ICMP_SEND: u32 = 1 << 4;
+    pub const PORT_ZERO_SPARES_LOCAL: u32 = 1 << 5;
+    pub const ONE_PACKET_ANSWERS: u32 = 1 << 6;
+    /// Not switches: what there is, so that nothing else need be asked.
+    pub const HAS_PORT_ZERO: u32 = 1 << 16;
+    pub const HAS_FTP: u32 = 1 << 17;
+    pub const HAS_ONE_PACKET: u32 = 1 << 18;
+}
+
+/// Numbers from 0 to 3 in [`Settings::modes`], by their shift.
+pub mod mode {
+    pub const CONN_REUSE: u32 = 0;
+    pub const DROP_ENTRY: u32 = 2;
+    pub const DROP_PACKET: u32 = 4;
+    pub const SECURE_TCP: u32 = 6;
+    pub const MASK: u32 = 3;
+    pub const ALWAYS: u32 = 3;
+}
 
 /// 1,000 a second, as the kernel's own `icmp_msgs_per_sec`.
 pub const ICMP_INTERVAL_NS: u64 = 1_000_000;
@@ -40,16 +86,49 @@ pub const DEFAULT_TIMEOUTS_MS: [u64; state::COUNT] = [
     300_000, 2_000, 2_000, 2_000, 2_000,
 ];
 
+/// The same for SCTP, in the order of its states.
+pub const DEFAULT_SCTP_TIMEOUTS_MS: [u64; state::COUNT] = [
+    2_000, 4_000, 61_000, 61_000, 61_000, 61_000, 61_000, 61_000, 900_000, 61_000, 61_000, 61_000,
+    4_000, 61_000, 2_000, 2_000,
+];
+
+/// One of ten, and a day, as IPVS.
+pub const AM_DROPRATE: u32 = 10;
+pub const LOCALITY_EXPIRATION_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// While a template has connections it is looked at again after so long.
+pub const TEMPLATE_AGAIN_MS: u64 = 60_000;
+
+const fn default_timeouts() -> [Coarse; TIMEOUTS] {
+    let mut timeouts = [0; TIMEOUTS];
+    let mut state = 0;
+    while state < state::COUNT {
+        timeouts[state] = coarse_span_from_ms(DEFAULT_TIMEOUTS_MS[state]);
+        timeouts[state::COUNT + state] = coarse_span_from_ms(DEFAULT_SCTP_TIMEOUTS_MS[state]);
+        state += 1;
+    }
+    timeouts
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            timeouts: DEFAULT_TIMEOUTS_MS.map(coarse_span_from_ms),
+            timeouts: default_timeouts(),
             denied: 0,
             hop_generation: 0,
             icmp_interval_ns: ICMP_INTERVAL_NS,
             icmp_burst_ns: ICMP_BURST_NS,
             embryonic: coarse_span_from_ms(EMBRYONIC_MS),
             stash_refill: 1,
+            marks: 0,
+            flags: flag::PORT_ZERO_SPARES_LOCAL | flag::ONE_PACKET_ANSWERS,
+            modes: 1 << mode::CONN_REUSE,
+            am_droprate: AM_DROPRATE,
+            lblc_expiration: coarse_span_from_ms(LOCALITY_EXPIRATION_MS),
+            lblcr_expiration: coarse_span_from_ms(LOCALITY_EXPIRATION_MS),
+            first_spared: 1,
+            last_spared: 0,
+            zero: 0,
         }
     }
 }

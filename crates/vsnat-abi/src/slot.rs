@@ -7,7 +7,8 @@
 use crate::flow::{FlowKey4, GENERATION_MASK};
 use crate::time::Coarse;
 
-/// One connection. Shared with the daemon by mmap; the daemon only reads.
+/// One connection, or one template of a persistent service: its forward key
+/// names the clients, its reply key the server. Shared with the daemon by mmap; the daemon only reads.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub struct Slot {
@@ -26,7 +27,9 @@ pub struct Slot {
     /// When the two were asked.
     pub asked_forward: Coarse,
     pub asked_reply: Coarse,
-    pub zero: u32,
+    /// A connection: index of its template + 1, or 0. A template: how many
+    /// connections it has.
+    pub control: u32,
 }
 
 const _: () = assert!(size_of::<Slot>() == 64);
@@ -43,7 +46,8 @@ pub enum Phase {
     Dying,
 }
 
-/// States of IPVS's TCP table, and one for UDP.
+/// States of IPVS's TCP table, one for UDP, and one for templates. SCTP counts
+/// its own; see `vsnat_core::sctp`.
 pub mod state {
     pub const NONE: u32 = 0;
     pub const ESTABLISHED: u32 = 1;
@@ -57,6 +61,8 @@ pub mod state {
     pub const LISTEN: u32 = 9;
     pub const SYNACK: u32 = 10;
     pub const UDP: u32 = 11;
+    /// A template whose connections were answered; before that it is NONE.
+    pub const ASSURED: u32 = 12;
     /// Size of tables indexed by a state: the field has four bits.
     pub const COUNT: usize = 16;
 }

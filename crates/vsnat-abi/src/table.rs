@@ -29,7 +29,12 @@ pub struct Shared {
     pub zero: [u64; 7],
     /// When the next generated ICMP message is due, in ns.
     pub icmp_due_ns: u64,
-    pub zero2: [u64; 7],
+    /// New connections that `drop_packet` looked at.
+    pub drop_count: u64,
+    /// Of so many new connections one is too many; 0 while the table has room.
+    /// Written by the sweeper.
+    pub drop_rate: u64,
+    pub zero2: [u64; 5],
 }
 
 const _: () = assert!(size_of::<Shared>() == 128);

@@ -48,10 +48,11 @@ pub(crate) fn find<T: Tables>(tables: &T, key: &FlowKey4) -> Option<Found> {
 
 /// Field by field: comparing byte arrays would call `memcmp`.
 #[inline(always)]
-fn same(a: &FlowKey4, b: &FlowKey4) -> bool {
+pub(crate) fn same(a: &FlowKey4, b: &FlowKey4) -> bool {
     a.src == b.src
         && a.dst == b.dst
         && a.src_port == b.src_port
         && a.dst_port == b.dst_port
         && a.protocol == b.protocol
+        && a.kind == b.kind
 }

@@ -8,7 +8,7 @@ use vsnat_abi::counters::Reason;
 use vsnat_abi::net::{Be16, Be32};
 
 use crate::checksum::fold16;
-use crate::parse::{ETH_LEN, Head, UDP, store16, store32};
+use crate::parse::{ETH_LEN, Head, SCTP, UDP, store16, store32};
 use crate::{Packet, Tables, Verdict};
 
 /// What the sender is told.
@@ -65,22 +65,34 @@ pub(crate) fn answer<P: Packet, T: Tables>(
     head: &Head,
     answer: Answer,
 ) -> Verdict {
+    if try_answer(packet, tables, head, &answer) {
+        Verdict::Redirect {
+            ifindex: packet.ingress(),
+        }
+    } else {
+        Verdict::Drop
+    }
+}
+
+/// On the eBPF target a function of its own, with a stack frame of its own.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn try_answer<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    head: &Head,
+    answer: &Answer,
+) -> bool {
     if !allowed(tables) {
         tables.count(Reason::IcmpLimited);
-        return Verdict::Drop;
+        return false;
     }
-    match write(packet, tables, head, answer) {
-        Some(()) => {
-            tables.count(Reason::IcmpSent);
-            Verdict::Redirect {
-                ifindex: packet.ingress(),
-            }
-        }
-        None => {
-            tables.count(Reason::Kernel);
-            Verdict::Drop
-        }
-    }
+    let written = write(packet, tables, head, *answer).is_some();
+    tables.count_one_of(if written {
+        Reason::IcmpSent
+    } else {
+        Reason::Kernel
+    });
+    written
 }
 
 /// A token bucket in one word: the moment when the next message is due. It may
@@ -139,7 +151,7 @@ fn quoted_sum<P: Packet>(packet: &P, head: &Head, quote: u32) -> Option<u16> {
     let header = sum(packet, ETH_LEN, l4_at)?;
     let field_at = head.l4 + if head.key.protocol == UDP { 6 } else { 16 };
     let field = u16::from_ne_bytes(packet.load::<2>(field_at)?);
-    if field == pseudo_sum(head, head.total - l4_at) {
+    if head.key.protocol != SCTP && field == pseudo_sum(head, head.total - l4_at) {
         return Some(fold16(u32::from(header) + u32::from(!field)));
     }
     let rest = sum(packet, head.l4, quote - l4_at)?;

@@ -10,14 +10,19 @@
 #![no_std]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
+mod alone;
 pub mod atomic;
 pub mod checksum;
+mod counts;
+mod decision;
 mod find;
 pub mod hop;
 pub mod icmp;
+mod leave;
 mod open;
 mod packet;
 mod parse;
+mod persist;
 mod rewrite;
 pub mod schedule;
 pub mod sctp;
@@ -25,12 +30,14 @@ mod shared;
 mod slots;
 pub mod sweep;
 mod tables;
+mod target;
 mod track;
 mod verdict;
 pub mod way;
 
+pub use counts::is_active;
 pub use packet::{Checksum, Packet, Route, RouteQuery};
 pub use shared::Shared;
 pub use tables::{Inserted, Loop, Round, Tables};
-pub use track::{Event, is_active, tcp_next};
+pub use track::{Event, Guard, tcp_next, tcp_next_guarded};
 pub use verdict::Verdict;

@@ -5,49 +5,39 @@
 //! flow or another CPU was first.
 
 use vsnat_abi::counters::Reason;
+use vsnat_abi::destination::dest_state;
 use vsnat_abi::flow::{Direction, FlowKey4, FlowRef};
 use vsnat_abi::net::Be16;
-use vsnat_abi::service::ServiceKey4;
-use vsnat_abi::settings::{Settings, deny};
+use vsnat_abi::settings::{Settings, deny, flag, mode};
 use vsnat_abi::slot::{Phase, Slot, SlotWord};
 use vsnat_abi::time::Coarse;
 
+use crate::counts::{Change, count_connection, is_active};
 use crate::find::{Found, find};
 use crate::icmp::{Answer, Kind};
-use crate::parse::{Head, RST, SYN, TCP};
-use crate::track::{count_connection, is_active, opening_state};
+use crate::parse::{FTP_DATA, Head, RST, SCTP, SYN, TCP, UDP};
+use crate::persist::{self, Came, Kept};
+use crate::target::Target;
+use crate::track::opening_state;
 use crate::verdict::Stop;
-use crate::{Inserted, Shared, Tables, hop, schedule, slots};
+use crate::{Inserted, Loop, Round, Shared, Tables, hop, schedule, sctp, slots};
 
-/// Source ports that are tried, the client's own first.
+/// Source ports that are tried beside the client's own.
 const PORT_TRIES: u32 = 8;
 /// Attempts to take over a closed connection's slot.
 const LEAVE_ATTEMPTS: u32 = 2;
 /// Ports below are for servers.
 const PORT_MIN: u16 = 1_024;
-/// IPVS never schedules active FTP data: its connection must exist already.
-const FTP_DATA: u16 = 20;
-
-/// The service a packet is sent to.
-#[inline(always)]
-pub(crate) fn service_of<T: Tables>(tables: &T, head: &Head) -> Option<u32> {
-    tables.find_service(&service_key(head))
-}
-
-#[inline(always)]
-fn service_key(head: &Head) -> ServiceKey4 {
-    ServiceKey4 {
-        vip: head.key.dst,
-        port: head.key.dst_port,
-        protocol: head.key.protocol,
-        zero: 0,
-    }
-}
 
 /// Sources that the administrator refuses, and sources that cannot be.
 #[inline(always)]
-pub(crate) fn admit<T: Tables>(tables: &T, head: &Head) -> Result<(), Stop> {
-    if head.key.src_port.host() == FTP_DATA || (head.key.protocol == TCP && !opens(head.flags)) {
+pub(crate) fn admit<T: Tables>(
+    tables: &T,
+    settings: Shared<Settings>,
+    head: &Head,
+) -> Result<(), Stop> {
+    // IPVS never schedules active FTP data: its connection must exist already.
+    if head.key.src_port.host() == FTP_DATA || !may_open(settings, head) {
         return Err(Stop::pass(Reason::NoConnection));
     }
     let denied = tables.denied(head.key.src);
@@ -60,15 +50,69 @@ pub(crate) fn admit<T: Tables>(tables: &T, head: &Head) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Whether a packet without a connection may start one.
 #[inline(always)]
-fn opens(flags: u8) -> bool {
-    flags & SYN != 0 && flags & RST == 0
+fn may_open(settings: Shared<Settings>, head: &Head) -> bool {
+    match head.key.protocol {
+        TCP => opens(head) || (settings.has(flag::SLOPPY_TCP) && head.flags & RST == 0),
+        SCTP => opens(head) || settings.has(flag::SLOPPY_SCTP),
+        _ => true,
+    }
 }
 
-/// A SYN on a connection that is over starts a new one.
+/// Whether a packet is the first of a connection by its own account.
 #[inline(always)]
-pub(crate) fn is_reuse(head: &Head, found: &Found) -> bool {
-    head.key.protocol == TCP && opens(head.flags) && is_over(found.word)
+fn opens(head: &Head) -> bool {
+    match head.key.protocol {
+        TCP => head.flags & SYN != 0 && head.flags & RST == 0,
+        SCTP => head.chunk == sctp::Event::Init,
+        _ => false,
+    }
+}
+
+/// `drop_packet`: one of so many new connections is too many, always or while
+/// the table is short of room.
+#[inline(always)]
+pub(crate) fn spare<T: Tables>(tables: &T, settings: Shared<Settings>) -> Result<(), Stop> {
+    let mode = settings.mode(mode::DROP_PACKET);
+    if mode == 0 {
+        return Ok(());
+    }
+    let Some(shared) = tables.shared() else {
+        return Ok(());
+    };
+    let rate = match mode {
+        mode::ALWAYS => u64::from(settings.am_droprate()),
+        _ => shared.drop_rate(),
+    };
+    if rate != 0 && shared.count_drop().checked_rem(rate) == Some(0) {
+        return Err(Stop::drop(Reason::DropPacket));
+    }
+    Ok(())
+}
+
+/// Whether a packet starts a connection anew whose client's port is used again.
+#[inline(always)]
+pub(crate) fn is_reuse<T: Tables>(
+    tables: &T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: &Found,
+) -> bool {
+    if !opens(head) {
+        return false;
+    }
+    if settings.has(flag::EXPIRE_NODEST_CONN)
+        && tables
+            .dest(found.slot.dest())
+            .is_some_and(|dest| dest.weight() == 0)
+    {
+        return true;
+    }
+    // As in IPVS a connection that follows a template stays with its server.
+    settings.mode(mode::CONN_REUSE) != 0
+        && is_over(head.key.protocol, found.word)
+        && found.slot.control() == 0
 }
 
 /// A slot in phase Opening, ours alone until it is published.
@@ -86,83 +130,175 @@ enum Known {
     Yes,
 }
 
-/// Opens a connection for the packet: in the slot of `closed`, if the client
-/// uses an old connection's port again, else in a free one.
+/// What a connection is opened for.
+pub(crate) struct Wish<'a> {
+    pub settings: Shared<Settings>,
+    pub target: &'a Target,
+    pub head: &'a Head,
+    pub now: Coarse,
+}
+
+/// The connection that the packet's key led to, and that is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    None,
+    /// The client uses its port again.
+    Reused,
+    /// The server was deleted.
+    ServerGone,
+}
+
+/// Opens a connection for the packet: in the slot of the one that is over, if
+/// there is one, else in a free one.
 #[inline(always)]
 pub(crate) fn open<T: Tables>(
     tables: &mut T,
-    settings: Shared<Settings>,
-    service: u32,
-    head: &Head,
-    closed: Option<Found>,
-    now: Coarse,
-) -> Result<Found, Stop> {
-    let Some(first) = schedule::pick(tables, service, &head.key) else {
-        return Err(no_server(tables, head, closed, now));
+    wish: &Wish<'_>,
+    kept: &Kept,
+    closed: Closed,
+) -> Result<(), Reason> {
+    let came = match try_open(tables, wish, kept, closed) {
+        Opened::NEW => Reason::Opened,
+        Opened::AGAIN => Reason::Reopened,
+        Opened::FULL => return Err(Reason::TableFull),
+        Opened::PORTS => return Err(Reason::PortsExhausted),
+        // Another CPU opened the same flow at the same time: its connection
+        // counts.
+        Opened::LOST => return Ok(()),
+        _ => return Err(Reason::OpenRace),
     };
+    tables.count_one_of(came);
+    Ok(())
+}
+
+/// What an opening came to.
+struct Opened;
+
+impl Opened {
+    const NEW: u32 = 0;
+    const AGAIN: u32 = 1;
+    const FULL: u32 = 2;
+    const PORTS: u32 = 3;
+    const LOST: u32 = 4;
+    const RACE: u32 = 5;
+}
+
+#[inline(always)]
+fn try_open<T: Tables>(tables: &mut T, wish: &Wish<'_>, kept: &Kept, closed: Closed) -> u32 {
+    let (head, now) = (wish.head, wish.now);
     let place = match closed {
-        Some(closed) => again(tables, &closed)?,
-        None => fresh(tables)?,
+        Closed::None => fresh(tables),
+        Closed::Reused | Closed::ServerGone => known(tables, head, closed),
+    };
+    let Some(place) = place else {
+        persist::release(tables, kept.control);
+        return match closed {
+            Closed::None => Opened::FULL,
+            Closed::Reused | Closed::ServerGone => Opened::RACE,
+        };
     };
     let slot = place.slot;
     slot.set_forward(head.key);
+    slot.set_control(kept.control);
     let generation = place.word.generation();
     let reference = FlowRef::new(place.index, generation, Direction::Reply);
-    if let Err(reason) = claim_reply(tables, slot, service, first, head, reference) {
+    let claimed = claim_reply(tables, slot, wish, kept.dest, reference);
+    if claimed != CLAIMED {
         if place.known == Known::Yes {
             tables.remove_flow(&head.key);
         }
+        persist::release(tables, kept.control);
         slots::abandon(slot, now);
-        return Err(Stop::drop(reason));
+        return claimed;
     }
 
-    let dest = slot.dest();
+    let dest = kept.dest;
     for direction in [Direction::Forward, Direction::Reply] {
         slot.set_way(
             direction,
             hop::remembered(tables, direction, dest, head.key.src),
         );
     }
-    let state = opening_state(head);
-    let deadline = now.wrapping_add(settings.timeout(state));
+    let protocol = head.key.protocol;
+    let (state, timeout) = opening_state(wish.settings, head);
+    let deadline = now.wrapping_add(timeout);
     let word = place.word.in_phase(Phase::Live).with(state, deadline);
-    count_connection(tables, dest, state, 1);
+    count_connection(tables, dest, protocol, state, Change::More);
     slot.set_word(word);
     if place.known == Known::No {
         let reference = FlowRef::new(place.index, generation, Direction::Forward);
         let inserted = tables.insert_flow(&head.key, reference);
         if inserted != Inserted::Yes {
             tables.remove_flow(&slot.reply());
+            persist::release(tables, kept.control);
             let left = slots::abandon(slot, now);
-            count_connection(tables, dest, left.state(), u32::MAX);
-            return lost(tables, head, inserted);
+            count_connection(tables, dest, protocol, left.state(), Change::Less);
+            return match inserted {
+                Inserted::Full => Opened::FULL,
+                Inserted::Exists | Inserted::Yes => Opened::LOST,
+            };
         }
     }
-    tables.count_one_of(match place.known {
-        Known::No => Reason::Opened,
-        Known::Yes => Reason::Reopened,
-    });
     if let Some(stats) = tables.dest_stats(dest) {
         stats.count_connection();
     }
-    let other = slot.reply();
-    Ok(Found {
-        index: place.index,
-        slot,
-        word,
-        direction: Direction::Forward,
-        other,
-    })
+    match place.known {
+        Known::No => Opened::NEW,
+        Known::Yes => Opened::AGAIN,
+    }
+}
+
+/// The server: the one that the client stays with, or the scheduler's choice.
+#[inline(always)]
+pub(crate) fn choose<T: Tables>(tables: &mut T, wish: &Wish<'_>) -> Result<Kept, Stop> {
+    let mut kept = Kept::nothing(Came::NoServer);
+    if wish.target.is_persistent() {
+        kept = persist::kept(tables, wish);
+    }
+    if kept.came != Came::Found {
+        let dest = schedule::pick(tables, wish.target, &wish.head.key, wish.now);
+        let Some(dest) = dest else {
+            return Err(no_server(wish.head));
+        };
+        kept = if wish.target.is_persistent() {
+            persist::keep(tables, wish, dest)
+        } else {
+            Kept::found(dest, 0)
+        };
+    }
+    match kept.came {
+        Came::Found => Ok(kept),
+        Came::NoServer => Err(no_server(wish.head)),
+        Came::TableFull => Err(Stop::drop(Reason::TableFull)),
+        Came::Race => Err(Stop::drop(Reason::OpenRace)),
+    }
+}
+
+/// What the sender is told when nobody can serve.
+#[inline(always)]
+fn no_server(head: &Head) -> Stop {
+    Stop::refuse(
+        Reason::NoServer,
+        Answer::new(Kind::PortUnreachable, 0, head.key.dst),
+    )
+}
+
+/// A connection ends before its time.
+#[inline(always)]
+pub(crate) fn end<T: Tables>(tables: &mut T, head: &Head, closed: Closed, now: Coarse) {
+    if let Some(place) = known(tables, head, closed) {
+        tables.remove_flow(&head.key);
+        slots::abandon(place.slot, now);
+    }
 }
 
 #[inline(always)]
-fn fresh<T: Tables>(tables: &mut T) -> Result<Place, Stop> {
-    let full = Stop::drop(Reason::TableFull);
-    let index = slots::take(tables).ok_or(full)?;
-    let slot = tables.slot(index).ok_or(full)?;
+fn fresh<T: Tables>(tables: &mut T) -> Option<Place> {
+    let index = slots::take(tables)?;
+    let slot = tables.slot(index)?;
     let word = slot.word().in_phase(Phase::Opening);
     slot.set_word(word);
-    Ok(Place {
+    Some(Place {
         index,
         slot,
         word,
@@ -170,17 +306,36 @@ fn fresh<T: Tables>(tables: &mut T) -> Result<Place, Stop> {
     })
 }
 
-/// Takes a closed connection's slot away from its server. Its generation
-/// stays, since the client's key leads to it; its epoch changes.
+/// The slot of the connection that the packet's key leads to, taken away from
+/// its server, if that connection is still over.
 #[inline(always)]
-fn again<T: Tables>(tables: &mut T, closed: &Found) -> Result<Place, Stop> {
-    let Some(left) = leave(closed) else {
-        return Err(Stop::drop(Reason::OpenRace));
+fn known<T: Tables>(tables: &mut T, head: &Head, closed: Closed) -> Option<Place> {
+    let found = find(tables, &head.key)?;
+    let dest = tables.dest(found.slot.dest())?;
+    let is_still = match closed {
+        Closed::None => false,
+        Closed::Reused => is_over(head.key.protocol, found.word) || dest.weight() == 0,
+        Closed::ServerGone => dest.state() != dest_state::AVAILABLE,
     };
+    if !is_still {
+        return None;
+    }
+    again(tables, &found)
+}
+
+/// Takes a connection's slot away from its server. Its generation stays, since
+/// the client's key leads to it; its epoch changes.
+#[inline(always)]
+fn again<T: Tables>(tables: &mut T, closed: &Found) -> Option<Place> {
+    let control = closed.slot.control();
+    let dest = closed.slot.dest();
+    let left = leave(closed)?;
     let word = opening(left);
     tables.remove_flow(&closed.other);
-    count_connection(tables, closed.slot.dest(), left.state(), u32::MAX);
-    Ok(Place {
+    persist::release(tables, control);
+    let protocol = closed.other.protocol;
+    count_connection(tables, dest, protocol, left.state(), Change::Less);
+    Some(Place {
         index: closed.index,
         slot: closed.slot,
         word,
@@ -188,15 +343,15 @@ fn again<T: Tables>(tables: &mut T, closed: &Found) -> Result<Place, Stop> {
     })
 }
 
-/// The word that a closed connection was left with. A packet that only moved
-/// its deadline is no reason to lose the SYN.
+/// The word that a connection was left with. A packet that only moved its
+/// deadline is no reason to lose the SYN.
 #[inline(always)]
 fn leave(closed: &Found) -> Option<SlotWord> {
     let mut word = closed.word;
     for _ in 0..LEAVE_ATTEMPTS {
         match closed.slot.change_word(word, opening(word)) {
             Ok(()) => return Some(word),
-            Err(seen) if seen.same_tenancy(word) && is_over(seen) => word = seen,
+            Err(seen) if seen.same_tenancy(word) && seen.state() == word.state() => word = seen,
             Err(_) => return None,
         }
     }
@@ -208,86 +363,108 @@ fn opening(word: SlotWord) -> SlotWord {
     word.in_phase(Phase::Opening).next_epoch()
 }
 
+/// Whether nothing more is expected of a connection.
 #[inline(always)]
-fn is_over(word: SlotWord) -> bool {
+fn is_over(protocol: u8, word: SlotWord) -> bool {
     use vsnat_abi::slot::state::{CLOSE, TIME_WAIT};
-    matches!(word.state(), TIME_WAIT | CLOSE)
-}
-
-/// Another CPU opened the same flow at the same time: its connection counts.
-#[inline(always)]
-fn lost<T: Tables>(tables: &T, head: &Head, inserted: Inserted) -> Result<Found, Stop> {
-    if inserted == Inserted::Full {
-        return Err(Stop::drop(Reason::TableFull));
+    match protocol {
+        TCP => matches!(word.state(), TIME_WAIT | CLOSE),
+        SCTP => word.state() == sctp::state::CLOSED,
+        _ => false,
     }
-    find(tables, &head.key).ok_or(Stop::drop(Reason::OpenRace))
 }
 
 /// Inserts the key of the server's answers; the slot then names server and
-/// key. If another flow has it (one client port, two VIPs, one server), the
-/// next server is tried, then other source ports towards that one.
+/// key. If another flow has it (one client port, two VIPs, one server), other
+/// source ports are tried.
 #[inline(always)]
 fn claim_reply<T: Tables>(
     tables: &mut T,
     slot: Shared<Slot>,
-    service: u32,
-    first: u32,
-    head: &Head,
-    reference: FlowRef,
-) -> Result<(), Reason> {
-    let mut port = head.key.src_port;
-    match claim(tables, slot, first, head, port, reference) {
-        Inserted::Yes => return Ok(()),
-        Inserted::Full => return Err(Reason::TableFull),
-        Inserted::Exists => {}
-    }
-    let next = schedule::pick(tables, service, &head.key).unwrap_or(first);
-    for _ in 0..PORT_TRIES {
-        match claim(tables, slot, next, head, port, reference) {
-            Inserted::Yes => return Ok(()),
-            Inserted::Full => return Err(Reason::TableFull),
-            Inserted::Exists => port = random_port(tables),
-        }
-    }
-    Err(Reason::PortsExhausted)
-}
-
-#[inline(always)]
-fn claim<T: Tables>(
-    tables: &mut T,
-    slot: Shared<Slot>,
+    wish: &Wish<'_>,
     dest: u32,
-    head: &Head,
-    port: Be16,
     reference: FlowRef,
-) -> Inserted {
-    let Some(reply) = reply_key(tables, dest, head, port) else {
-        return Inserted::Exists;
+) -> u32 {
+    let Some(reply) = reply_key(tables, wish.target, dest, wish.head) else {
+        return Opened::RACE;
     };
     slot.set_dest(dest);
     slot.set_reply(reply);
-    tables.insert_flow(&reply, reference)
+    match tables.insert_flow(&reply, reference) {
+        Inserted::Yes => return CLAIMED,
+        Inserted::Full => return Opened::FULL,
+        Inserted::Exists => {}
+    }
+    let search = Search {
+        reply,
+        reference: reference.raw(),
+        came: tables.zero(),
+    };
+    let search = tables.repeat(PORT_TRIES, search);
+    slot.set_reply(search.reply);
+    match search.came {
+        FOUND => CLAIMED,
+        FULL => Opened::FULL,
+        _ => Opened::PORTS,
+    }
+}
+
+/// The key of the answers is ours.
+const CLAIMED: u32 = u32::MAX;
+
+/// The search for a source port that is free towards a server.
+#[repr(C)]
+struct Search {
+    reply: FlowKey4,
+    reference: u64,
+    /// To what it came; 0 while nothing was found.
+    came: u64,
+}
+
+const FOUND: u64 = 1;
+const FULL: u64 = 2;
+
+impl<T: Tables> Loop<T> for Search {
+    #[inline(always)]
+    fn round(&mut self, tables: &mut T, _index: u32) -> Round {
+        self.reply.dst_port = random_port(tables);
+        self.came = match tables.insert_flow(&self.reply, FlowRef::from_raw(self.reference)) {
+            Inserted::Yes => FOUND,
+            Inserted::Full => FULL,
+            Inserted::Exists => return Round::Next,
+        };
+        Round::Last
+    }
 }
 
 /// What the server will send back.
 #[inline(always)]
-fn reply_key<T: Tables>(tables: &T, dest: u32, head: &Head, port: Be16) -> Option<FlowKey4> {
+pub(crate) fn reply_key<T: Tables>(
+    tables: &T,
+    target: &Target,
+    dest: u32,
+    head: &Head,
+) -> Option<FlowKey4> {
     let server = tables.dest(dest)?;
     // A view is read without a lock: one that was replaced meanwhile may name
     // a server of another service.
-    if server.service() != service_key(head) {
+    if server.service() != target.key {
         return None;
     }
+    // As in IPVS a template's client who asks for another port than the
+    // service's own gets that port of the server.
+    let own_port = target.key.port == head.key.dst_port || !target.is_persistent();
     let server_port = match server.port() {
         Be16::ZERO => head.key.dst_port,
-        port => port,
+        port if own_port => port,
+        _ => head.key.dst_port,
     };
     Some(FlowKey4::new(
         head.key.protocol,
         server.address(),
         server_port,
         head.key.src,
-        port,
+        head.key.src_port,
     ))
 }
 
@@ -298,19 +475,4 @@ fn random_port<T: Tables>(tables: &mut T) -> Be16 {
     Be16::from_host(PORT_MIN + offset as u16)
 }
 
-/// Nobody can serve: a closed connection whose port is used again ends here.
-#[inline(always)]
-fn no_server<T: Tables>(tables: &mut T, head: &Head, closed: Option<Found>, now: Coarse) -> Stop {
-    if let Some(closed) = closed
-        && again(tables, &closed).is_ok()
-    {
-        tables.remove_flow(&head.key);
-        slots::abandon(closed.slot, now);
-    }
-    Stop::refuse(
-        Reason::NoServer,
-        Answer::new(Kind::PortUnreachable, 0, head.key.dst),
-    )
-}
-
-const _: () = assert!(!is_active(vsnat_abi::slot::state::UDP));
+const _: () = assert!(!is_active(UDP, vsnat_abi::slot::state::UDP));

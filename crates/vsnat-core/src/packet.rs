@@ -1,5 +1,6 @@
 //! What the path asks of a packet and of the machine it is in.
 
+use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::net::{Be16, Be32};
 
 /// Which part of the transport checksum a change touches. A card that fills
@@ -82,6 +83,9 @@ pub trait Packet {
 
     /// Makes room for `N` zero bytes behind the Ethernet header.
     fn make_room<const N: usize>(&mut self) -> Option<()>;
+
+    /// Whether a socket of this machine would take a packet of these ends.
+    fn has_socket(&mut self, key: &FlowKey4) -> bool;
 
     /// Where the machine would send a packet.
     fn route(&mut self, query: &RouteQuery) -> Route;

@@ -3,11 +3,15 @@
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::net::{Be16, Be32};
 
-use crate::Packet;
+pub(crate) use crate::sctp::SCTP;
+use crate::{Packet, sctp};
 
 pub(crate) const ETH_LEN: u32 = 14;
 pub(crate) const TCP: u8 = 6;
 pub(crate) const UDP: u8 = 17;
+
+pub(crate) const FTP_DATA: u16 = 20;
+pub(crate) const FTP_CONTROL: u16 = 21;
 
 /// TCP flags, as bits of the fourteenth byte.
 pub(crate) const FIN: u8 = 0x01;
@@ -25,6 +29,8 @@ const FRAGMENT_OFFSET: u16 = 0x1fff;
 const FRONT_IP: usize = 34;
 const FRONT_UDP: usize = 42;
 const FRONT_TCP: usize = 54;
+/// An SCTP header, and with it the header of its first chunk.
+const SCTP_FRONT: usize = sctp::LEN_MIN as usize;
 /// A UDP header; for TCP the front is the test.
 const TRANSPORT_MIN: u32 = 8;
 
@@ -37,7 +43,7 @@ pub(crate) enum Part {
     Later,
 }
 
-/// An IPv4 packet of TCP or UDP.
+/// An IPv4 packet of TCP, UDP or SCTP.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
     pub key: FlowKey4,
@@ -45,16 +51,19 @@ pub(crate) struct Head {
     pub l4: u32,
     /// Length of IP header and payload.
     pub total: u32,
-    /// TCP: length of its header. UDP: 8.
+    /// TCP: length of its header. UDP: 8. SCTP: 12.
     pub l4_len: u32,
     pub tos: u8,
     pub ttl: u8,
+    /// TCP only.
     pub flags: u8,
+    /// SCTP only.
+    pub chunk: sctp::Event,
     pub part: Part,
     pub may_fragment: bool,
 }
 
-/// `None` for everything that is not IPv4 TCP or UDP, or is cut short.
+/// `None` for everything that is not IPv4 TCP, UDP or SCTP, or is cut short.
 #[inline(always)]
 pub(crate) fn parse<P: Packet>(packet: &mut P) -> Option<Head> {
     let front = packet.front::<FRONT_IP>()?;
@@ -63,7 +72,10 @@ pub(crate) fn parse<P: Packet>(packet: &mut P) -> Option<Head> {
     }
     let version_ihl = front[14];
     let protocol = front[23];
-    if version_ihl >> 4 != 4 || version_ihl & 0xf < 5 || (protocol != TCP && protocol != UDP) {
+    if version_ihl >> 4 != 4
+        || version_ihl & 0xf < 5
+        || (protocol != TCP && protocol != UDP && protocol != SCTP)
+    {
         return None;
     }
     let fragment = load16(front, 20).host();
@@ -82,6 +94,7 @@ pub(crate) fn parse<P: Packet>(packet: &mut P) -> Option<Head> {
         tos: front[15],
         ttl: front[22],
         flags: 0,
+        chunk: sctp::Event::Data,
         part: part(fragment),
         may_fragment: fragment & DF == 0,
     };
@@ -97,6 +110,10 @@ pub(crate) fn parse<P: Packet>(packet: &mut P) -> Option<Head> {
         return None;
     }
     if head.part == Part::Later {
+        return Some(head);
+    }
+    if protocol == SCTP {
+        association(packet, &mut head)?;
         return Some(head);
     }
     match version_ihl & 0xf {
@@ -131,6 +148,25 @@ fn transport_at_front<P: Packet>(packet: &mut P, head: &mut Head) -> Option<()> 
     head.key.dst_port = load16(front, 36);
     head.l4_len = u32::from(front[46] >> 4) * 4;
     head.flags = front[47];
+    Some(())
+}
+
+/// SCTP is rare enough: a copy of its header and of two chunk headers.
+#[inline(always)]
+fn association<P: Packet>(packet: &mut P, head: &mut Head) -> Option<()> {
+    let header = packet.load::<SCTP_FRONT>(head.l4)?;
+    head.key.src_port = Be16::from_bytes([header[0], header[1]]);
+    head.key.dst_port = Be16::from_bytes([header[2], header[3]]);
+    head.l4_len = sctp::HEADER_LEN;
+    let (first, length) = (header[12], u16::from_be_bytes([header[14], header[15]]));
+    let mut second = None;
+    if sctp::abort_may_follow(first)
+        && let Some(at) = sctp::second_chunk(length)
+        && head.l4 + at < ETH_LEN + head.total
+    {
+        second = packet.load::<1>(head.l4 + at).map(|[kind]| kind);
+    }
+    head.chunk = sctp::Event::of(first, second);
     Some(())
 }
 

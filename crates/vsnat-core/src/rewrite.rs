@@ -4,7 +4,8 @@
 use vsnat_abi::flow::FlowKey4;
 
 use crate::checksum::{difference, patch};
-use crate::parse::{ETH_LEN, Head, UDP, load16, store16, store32};
+use crate::parse::{ETH_LEN, Head, SCTP, UDP, load16, store16, store32};
+use crate::sctp::{self, crc32c};
 use crate::{Checksum, Packet};
 use vsnat_abi::net::{Be16, Be32};
 
@@ -78,6 +79,9 @@ fn patch_transport<P: Packet>(
     to: &FlowKey4,
     addresses: u32,
 ) -> Option<()> {
+    if head.key.protocol == SCTP {
+        return patch_association(packet, head, to);
+    }
     let at = match head.key.protocol {
         UDP => head.l4 + UDP_CHECKSUM,
         _ => head.l4 + TCP_CHECKSUM,
@@ -95,4 +99,17 @@ fn patch_transport<P: Packet>(
         [u32::from(to.src_port.raw()), u32::from(to.dst_port.raw())],
     );
     packet.patch_checksum(at, head.key.protocol, ports, Checksum::Data)
+}
+
+/// SCTP sums no addresses, and a sum that is still to be filled in is zero.
+#[inline(always)]
+fn patch_association<P: Packet>(packet: &mut P, head: &Head, to: &FlowKey4) -> Option<()> {
+    let difference = crc32c::difference(&head.key, to);
+    if difference == 0 {
+        return Some(());
+    }
+    let at = head.l4 + sctp::CHECKSUM;
+    let field = u32::from_ne_bytes(packet.load::<4>(at)?);
+    let length = head.total - (head.l4 - ETH_LEN);
+    packet.store(at, crc32c::patch(field, difference, length).to_ne_bytes())
 }

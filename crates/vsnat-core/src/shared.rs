@@ -7,6 +7,8 @@
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::flow::{Direction, FlowKey4};
 use vsnat_abi::hop::{ClientWay, Hop};
+use vsnat_abi::locality::{LOCALITY_SERVERS, Locality};
+use vsnat_abi::mark::MarkRule4;
 use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
@@ -166,12 +168,45 @@ impl Shared<Slot> {
     pub fn set_dest(self, dest: u32) {
         write!(self, dest, dest);
     }
+
+    #[inline(always)]
+    pub fn control(self) -> u32 {
+        read!(self, control)
+    }
+
+    #[inline(always)]
+    pub fn set_control(self, control: u32) {
+        write!(self, control, control);
+    }
+
+    /// Adds to a template's connections; `u32::MAX` takes one away.
+    #[inline(always)]
+    pub fn add_control(self, value: u32) {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { atomic::add(&raw mut (*self.0).control, value) }
+    }
 }
 
 impl Shared<Service> {
     #[inline(always)]
     pub fn view(self) -> u64 {
         read!(self, view)
+    }
+
+    /// Bits of [`vsnat_abi::service::service_flag`].
+    #[inline(always)]
+    pub fn flags(self) -> u32 {
+        read!(self, flags)
+    }
+
+    #[inline(always)]
+    pub fn persistence(self) -> Coarse {
+        read!(self, persistence)
+    }
+
+    #[inline(always)]
+    pub fn netmask(self) -> Be32 {
+        read!(self, netmask)
     }
 }
 
@@ -215,6 +250,11 @@ impl Shared<View> {
     pub fn start(self) -> u64 {
         read!(self, start)
     }
+
+    #[inline(always)]
+    pub fn anchor(self) -> u64 {
+        read!(self, anchor)
+    }
 }
 
 impl Shared<Dest> {
@@ -244,6 +284,21 @@ impl Shared<Dest> {
     pub fn weight(self) -> u32 {
         read!(self, weight)
     }
+
+    #[inline(always)]
+    pub fn upper(self) -> u32 {
+        read!(self, upper)
+    }
+
+    #[inline(always)]
+    pub fn lower(self) -> u32 {
+        read!(self, lower)
+    }
+
+    #[inline(always)]
+    pub fn overload_epoch(self) -> u32 {
+        read!(self, overload_epoch)
+    }
 }
 
 impl Shared<DestCounts> {
@@ -268,6 +323,22 @@ impl Shared<DestCounts> {
     pub fn add_inactive(self, value: u32) {
         // SAFETY: `Shared::new` was promised a valid pointer.
         unsafe { atomic::add(&raw mut (*self.0).inactive, value) }
+    }
+
+    #[inline(always)]
+    pub fn add_persistent(self, value: u32) {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { atomic::add(&raw mut (*self.0).persistent, value) }
+    }
+
+    #[inline(always)]
+    pub fn overloaded(self) -> u32 {
+        read!(self, overloaded)
+    }
+
+    #[inline(always)]
+    pub fn set_overloaded(self, epoch: u32) {
+        write!(self, overloaded, epoch);
     }
 }
 
@@ -332,10 +403,53 @@ impl Shared<DestStats> {
 }
 
 impl Shared<Settings> {
-    /// Timeout of a state, in coarse units.
+    /// Timeout of a state of TCP, UDP or a template, in coarse units.
     #[inline(always)]
     pub fn timeout(self, state: u32) -> Coarse {
         read!(self, timeouts[(state & 0xf) as usize])
+    }
+
+    /// Timeout of a state of SCTP.
+    #[inline(always)]
+    pub fn sctp_timeout(self, state: u32) -> Coarse {
+        read!(self, timeouts[(state & 0xf | 0x10) as usize])
+    }
+
+    #[inline(always)]
+    pub fn marks(self) -> u32 {
+        read!(self, marks)
+    }
+
+    /// Whether a bit of [`vsnat_abi::settings::flag`] is set.
+    #[inline(always)]
+    pub fn has(self, flag: u32) -> bool {
+        read!(self, flags) & flag != 0
+    }
+
+    /// One of the numbers of [`vsnat_abi::settings::mode`].
+    #[inline(always)]
+    pub fn mode(self, shift: u32) -> u32 {
+        read!(self, modes) >> shift & vsnat_abi::settings::mode::MASK
+    }
+
+    #[inline(always)]
+    pub fn am_droprate(self) -> u32 {
+        read!(self, am_droprate)
+    }
+
+    #[inline(always)]
+    pub fn lblc_expiration(self) -> Coarse {
+        read!(self, lblc_expiration)
+    }
+
+    #[inline(always)]
+    pub fn lblcr_expiration(self) -> Coarse {
+        read!(self, lblcr_expiration)
+    }
+
+    #[inline(always)]
+    pub fn spares(self, port: u16) -> bool {
+        port >= read!(self, first_spared) && port <= read!(self, last_spared)
     }
 
     #[inline(always)]
@@ -430,6 +544,22 @@ impl Shared<SharedWords> {
     }
 
     #[inline(always)]
+    pub fn count_drop(self) -> u64 {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { atomic::fetch_add(&raw mut (*self.0).drop_count, 1) }
+    }
+
+    #[inline(always)]
+    pub fn drop_rate(self) -> u64 {
+        read!(self, drop_rate)
+    }
+
+    #[inline(always)]
+    pub fn set_drop_rate(self, rate: u64) {
+        write!(self, drop_rate, rate);
+    }
+
+    #[inline(always)]
     pub fn icmp_due_ns(self) -> u64 {
         read!(self, icmp_due_ns)
     }
@@ -440,6 +570,76 @@ impl Shared<SharedWords> {
         unsafe { atomic::compare_exchange(&raw mut (*self.0).icmp_due_ns, from, to) == from }
     }
 }
+
+impl Shared<MarkRule4> {
+    #[inline(always)]
+    pub fn mark(self) -> u32 {
+        read!(self, mark)
+    }
+
+    /// Whether a packet of these ends is meant.
+    #[inline(always)]
+    pub fn matches(self, key: &FlowKey4, ifindex: u32) -> bool {
+        let within =
+            |address: Be32, net: Be32, mask: Be32| (address.raw() ^ net.raw()) & mask.raw() == 0;
+        let (protocol, interface) = (read!(self, protocol), read!(self, ifindex));
+        let port = key.dst_port.host();
+        (protocol == 0 || protocol == key.protocol)
+            && within(key.src, read!(self, source), read!(self, source_mask))
+            && within(
+                key.dst,
+                read!(self, destination),
+                read!(self, destination_mask),
+            )
+            && port >= read!(self, first_port)
+            && port <= read!(self, last_port)
+            && (interface == 0 || interface == ifindex)
+    }
+}
+
+impl Shared<Locality> {
+    #[inline(always)]
+    pub fn used(self) -> Coarse {
+        read!(self, used)
+    }
+
+    #[inline(always)]
+    pub fn set_used(self, now: Coarse) {
+        write!(self, used, now);
+    }
+
+    #[inline(always)]
+    pub fn changed(self) -> Coarse {
+        read!(self, changed)
+    }
+
+    #[inline(always)]
+    pub fn set_changed(self, now: Coarse) {
+        write!(self, changed, now);
+    }
+
+    #[inline(always)]
+    pub fn bound(self) -> u64 {
+        read!(self, bound)
+    }
+
+    #[inline(always)]
+    pub fn server(self, place: u32) -> u32 {
+        read!(self, servers[(place as usize) & (LOCALITY_SERVERS - 1)])
+    }
+
+    #[inline(always)]
+    pub fn set_server(self, place: u32, dest: u32) {
+        // SAFETY: `Shared::new` was promised a valid pointer; the mask keeps
+        // the place within the array.
+        unsafe {
+            let place = (place as usize) & (LOCALITY_SERVERS - 1);
+            (&raw mut (*self.0).servers[place]).write_volatile(dest);
+        }
+    }
+}
+
+const _: () = assert!(LOCALITY_SERVERS.is_power_of_two());
 
 impl Shared<Stash> {
     #[inline(always)]

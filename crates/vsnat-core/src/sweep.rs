@@ -1,12 +1,21 @@
 //! Expiry, slot by slot. The kernel's timer and the model both call it.
 
-use vsnat_abi::settings::Settings;
-use vsnat_abi::slot::{Phase, SlotWord, state};
+use vsnat_abi::counters::Reason;
+use vsnat_abi::settings::{Settings, TEMPLATE_AGAIN_MS, mode};
+use vsnat_abi::slot::{Phase, Slot, SlotWord, state};
 use vsnat_abi::sweep::REST;
-use vsnat_abi::time::Coarse;
+use vsnat_abi::time::{Coarse, coarse_span_from_ms};
 
-use crate::track::count_connection;
-use crate::{Shared, Tables};
+use crate::counts::{Change, count_connection, count_template};
+use crate::parse::{SCTP, TCP, UDP};
+use crate::persist::release;
+use crate::{Shared, Tables, sctp};
+
+const AGAIN: Coarse = coarse_span_from_ms(TEMPLATE_AGAIN_MS);
+/// A minute without a packet, as IPVS's `drop_entry` waits.
+const QUIET: Coarse = coarse_span_from_ms(60_000);
+/// Coarse units to about a second.
+const SECOND_SHIFT: u32 = 3;
 
 /// How much room the connection table has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +54,12 @@ pub fn visit<T: Tables>(
     match word.phase() {
         Phase::Free | Phase::Opening => Visit::Idle,
         Phase::Live => {
-            if !is_over(settings, word, now, pressure) {
+            let ends = if slot.forward().is_template() {
+                template_ends(tables, settings, index, slot, word, now, pressure)
+            } else {
+                connection_ends(tables, settings, index, slot, word, now, pressure)
+            };
+            if !ends {
                 return Visit::Live;
             }
             let dying = SlotWord::new(
@@ -57,9 +71,7 @@ pub fn visit<T: Tables>(
             if slot.change_word(word, dying).is_err() {
                 return Visit::Live;
             }
-            tables.remove_flow(&slot.forward());
-            tables.remove_flow(&slot.reply());
-            count_connection(tables, slot.dest(), word.state(), u32::MAX);
+            unlink(tables, slot, word);
             Visit::Unlinked
         }
         Phase::Dying => {
@@ -79,14 +91,97 @@ pub fn visit<T: Tables>(
 }
 
 #[inline(always)]
-fn is_over(settings: Shared<Settings>, word: SlotWord, now: Coarse, pressure: Pressure) -> bool {
-    let spared = match (pressure, word.state()) {
-        (Pressure::Short, state::SYN_RECV) => settings
+fn unlink<T: Tables>(tables: &mut T, slot: Shared<Slot>, word: SlotWord) {
+    let forward = slot.forward();
+    tables.remove_flow(&forward);
+    if forward.is_template() {
+        count_template(tables, slot.dest(), Change::Less);
+        return;
+    }
+    tables.remove_flow(&slot.reply());
+    release(tables, slot.control());
+    let (dest, state) = (slot.dest(), word.state());
+    count_connection(tables, dest, forward.protocol, state, Change::Less);
+}
+
+/// A template lives on while it has connections, and is looked at again after
+/// a minute, as in IPVS.
+#[inline(always)]
+fn template_ends<T: Tables>(
+    tables: &mut T,
+    settings: Shared<Settings>,
+    index: u32,
+    slot: Shared<Slot>,
+    word: SlotWord,
+    now: Coarse,
+    pressure: Pressure,
+) -> bool {
+    let has_connections = slot.control() != 0;
+    if !has_connections && word.state() == state::NONE && is_drawn(settings, index, now, pressure) {
+        tables.count(Reason::DropEntry);
+        return true;
+    }
+    if !passed(word.deadline(), now) {
+        return false;
+    }
+    if has_connections {
+        // Whoever changed it meanwhile gave it time itself.
+        let _ = slot.change_word(word, word.with(word.state(), now.wrapping_add(AGAIN)));
+    }
+    !has_connections
+}
+
+#[inline(always)]
+fn connection_ends<T: Tables>(
+    tables: &mut T,
+    settings: Shared<Settings>,
+    index: u32,
+    slot: Shared<Slot>,
+    word: SlotWord,
+    now: Coarse,
+    pressure: Pressure,
+) -> bool {
+    let protocol = slot.forward().protocol;
+    if is_dispensable(settings, protocol, word, now) && is_drawn(settings, index, now, pressure) {
+        tables.count(Reason::DropEntry);
+        return true;
+    }
+    let spared = match (pressure, protocol, word.state()) {
+        (Pressure::Short, TCP, state::SYN_RECV) => settings
             .timeout(state::SYN_RECV)
             .saturating_sub(settings.embryonic()),
-        (Pressure::Relaxed | Pressure::Short, _) => 0,
+        (Pressure::Relaxed | Pressure::Short, ..) => 0,
     };
     passed(word.deadline().wrapping_sub(spared), now)
+}
+
+/// What `drop_entry` may end: connections without an answer, and datagrams'
+/// that were quiet for a minute. IPVS also ends quiet established connections
+/// of few packets; here nothing that is established ever ends early.
+#[inline(always)]
+fn is_dispensable(settings: Shared<Settings>, protocol: u8, word: SlotWord, now: Coarse) -> bool {
+    match (protocol, word.state()) {
+        (TCP, state::SYN_RECV | state::SYNACK) => true,
+        (SCTP, sctp::state::INIT1 | sctp::state::INIT) => true,
+        (UDP, _) => {
+            let left = word.deadline().wrapping_sub(now);
+            left.wrapping_add(QUIET) <= settings.timeout(state::UDP)
+        }
+        (_, _) => false,
+    }
+}
+
+/// In every second each slot has a chance of one in 32, however often it is
+/// looked at.
+#[inline(always)]
+fn is_drawn(settings: Shared<Settings>, index: u32, now: Coarse, pressure: Pressure) -> bool {
+    let asked = match (settings.mode(mode::DROP_ENTRY), pressure) {
+        (0, _) => false,
+        (mode::ALWAYS, _) | (_, Pressure::Short) => true,
+        (_, Pressure::Relaxed) => false,
+    };
+    let second = now >> SECOND_SHIFT;
+    asked && (index ^ second.wrapping_mul(0x9e37_79b1)).wrapping_mul(0x85eb_ca6b) >> 27 == 0
 }
 
 /// Coarse time wraps after 18 years; a deadline is never half of that away.

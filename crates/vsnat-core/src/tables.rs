@@ -1,9 +1,12 @@
 //! What the path asks of the tables, of the clock and of chance.
 
 use vsnat_abi::counters::Reason;
+use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::hop::{ClientWay, Hop};
+use vsnat_abi::locality::{Locality, LocalityKey};
+use vsnat_abi::mark::MarkRule4;
 use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
@@ -67,6 +70,8 @@ pub trait Tables {
 
     fn slot(&self, index: u32) -> Option<Shared<Slot>>;
     fn shared(&self) -> Option<Shared<SharedWords>>;
+    /// What this CPU's programs leave to one another.
+    fn decision(&self) -> Option<Shared<Decision>>;
     /// Free slots of this CPU.
     fn stash(&self) -> Option<Shared<Stash>>;
     fn pop_free(&mut self) -> Option<u32>;
@@ -74,6 +79,13 @@ pub trait Tables {
     fn push_free(&mut self, slot: u32) -> Option<()>;
 
     fn find_service(&self, key: &ServiceKey4) -> Option<u32>;
+    /// The destination that a server's address and port stand for, if one is
+    /// known.
+    fn find_server(&self, key: &ServiceKey4) -> Option<u32>;
+    fn mark_rule(&self, index: u32) -> Option<Shared<MarkRule4>>;
+    fn locality(&self, key: &LocalityKey) -> Option<Shared<Locality>>;
+    /// `None`: there was no room.
+    fn put_locality(&mut self, key: &LocalityKey, value: &Locality) -> Option<()>;
     fn service(&self, index: u32) -> Option<Shared<Service>>;
     fn view(&self, index: u32) -> Option<Shared<View>>;
     /// Picks that a service made since it was made.

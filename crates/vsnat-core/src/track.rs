@@ -5,12 +5,13 @@
 //! moves far enough to matter.
 
 use vsnat_abi::flow::Direction;
-use vsnat_abi::settings::Settings;
+use vsnat_abi::settings::{Settings, mode};
 use vsnat_abi::slot::{Slot, SlotWord, state};
 use vsnat_abi::time::Coarse;
 
-use crate::parse::{ACK, FIN, Head, RST, SYN, TCP};
-use crate::{Shared, Tables};
+use crate::counts::recount;
+use crate::parse::{ACK, FIN, Head, RST, SCTP, SYN, TCP, UDP};
+use crate::{Shared, Tables, persist, sctp};
 
 /// What a TCP segment says. Of several flags the first in this order counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,7 @@ const CL: u64 = state::CLOSE as u64;
 const CW: u64 = state::CLOSE_WAIT as u64;
 const LA: u64 = state::LAST_ACK as u64;
 const LI: u64 = state::LISTEN as u64;
+const SA: u64 = state::SYNACK as u64;
 
 /// Next states in the order NO ES SS SR FW TW CL CW LA LI SA.
 const fn row(next: [u64; 11]) -> u64 {
@@ -91,6 +93,39 @@ const OUT_FIN: u64 = row([TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW]);
 const OUT_ACK: u64 = row([ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES]);
 const OUT_RST: u64 = row([CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL]);
 
+/// Which of IPVS's two tables counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    Normal,
+    /// `secure_tcp`: a connection is established when the client has answered
+    /// the server, not when a first ACK comes.
+    Secure,
+}
+
+// What the secure table has instead: an ACK of the client alone establishes
+// nothing before the server's SYN; after it the server's own ACK does.
+const SECURE_IN_SYN: u64 = row([SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SA]);
+const SECURE_IN_FIN: u64 = row([CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, SA]);
+const SECURE_IN_ACK: u64 = row([ES, ES, ES, SR, FW, TW, CL, CW, CL, LI, SA]);
+const SECURE_IN_RST: u64 = row([CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL]);
+const SECURE_OUT_SYN: u64 = row([SS, ES, SS, SA, SS, SS, SS, SS, SS, LI, SA]);
+
+/// The state after a TCP segment, by either table.
+#[inline(always)]
+pub const fn tcp_next_guarded(guard: Guard, from: u32, direction: Direction, event: Event) -> u32 {
+    let row = match (guard, direction, event) {
+        (Guard::Secure, Direction::Forward, Event::Syn) => SECURE_IN_SYN,
+        (Guard::Secure, Direction::Forward, Event::Fin) => SECURE_IN_FIN,
+        (Guard::Secure, Direction::Forward, Event::Ack) => SECURE_IN_ACK,
+        (Guard::Secure, Direction::Forward, Event::Rst) => SECURE_IN_RST,
+        (Guard::Secure, Direction::Reply, Event::Syn) => SECURE_OUT_SYN,
+        (Guard::Normal | Guard::Secure, direction, event) => {
+            return tcp_next(from, direction, event);
+        }
+    };
+    (row >> ((from & 0xf) * 4)) as u32 & 0xf
+}
+
 /// The state after a TCP segment.
 #[inline(always)]
 pub const fn tcp_next(from: u32, direction: Direction, event: Event) -> u32 {
@@ -108,21 +143,52 @@ pub const fn tcp_next(from: u32, direction: Direction, event: Event) -> u32 {
     (row >> ((from & 0xf) * 4)) as u32 & 0xf
 }
 
-/// States that IPVS counts as active connections; all others are inactive.
+/// Which table counts now: `secure_tcp` 1 and 2 ask for the secure one while
+/// the table is short of room, 3 always.
 #[inline(always)]
-pub const fn is_active(state: u32) -> bool {
-    const ACTIVE: u32 =
-        1 << state::ESTABLISHED | 1 << state::SYN_SENT | 1 << state::SYN_RECV | 1 << state::SYNACK;
-    ACTIVE >> (state & 0xf) & 1 != 0
+fn guard<T: Tables>(tables: &T, settings: Shared<Settings>) -> Guard {
+    match settings.mode(mode::SECURE_TCP) {
+        0 => Guard::Normal,
+        mode::ALWAYS => Guard::Secure,
+        _ => match tables.shared().map_or(0, Shared::drop_rate) {
+            0 => Guard::Normal,
+            _ => Guard::Secure,
+        },
+    }
 }
 
-/// State of a connection that this packet opens.
+/// State and timeout of a connection that this packet opens.
 #[inline(always)]
-pub(crate) fn opening_state(head: &Head) -> u32 {
-    if head.key.protocol != TCP {
-        return state::UDP;
+pub(crate) fn opening_state(settings: Shared<Settings>, head: &Head) -> (u32, Coarse) {
+    // Both tables agree on what opens.
+    next(
+        Guard::Normal,
+        settings,
+        state::NONE,
+        Direction::Forward,
+        head,
+    )
+}
+
+#[inline(always)]
+fn next(
+    guard: Guard,
+    settings: Shared<Settings>,
+    from: u32,
+    direction: Direction,
+    head: &Head,
+) -> (u32, Coarse) {
+    match head.key.protocol {
+        TCP => {
+            let next = tcp_next_guarded(guard, from, direction, Event::of(head.flags));
+            (next, settings.timeout(next))
+        }
+        SCTP => {
+            let next = sctp::sctp_next(from, direction, head.chunk);
+            (next, settings.sctp_timeout(next))
+        }
+        _ => (state::UDP, settings.timeout(state::UDP)),
     }
-    tcp_next(state::NONE, Direction::Forward, Event::of(head.flags))
 }
 
 /// Moves a connection on by one of its packets.
@@ -138,53 +204,38 @@ pub(crate) fn track<T: Tables>(
 ) {
     // Read before the word is changed: after that another CPU may already give
     // the slot to another server, while a change proves that it was ours.
-    let dest = slot.dest();
+    let (dest, control) = (slot.dest(), slot.control());
+    let protocol = head.key.protocol;
+    if protocol == UDP && direction == Direction::Reply {
+        // As in IPVS a template is assured by the first answer.
+        persist::assure(tables, control);
+    }
+    let guard = guard(tables, settings);
     for _ in 0..ATTEMPTS {
-        let next = match head.key.protocol {
-            TCP => tcp_next(word.state(), direction, Event::of(head.flags)),
-            _ => state::UDP,
-        };
-        let timeout = settings.timeout(next);
+        let (next, timeout) = next(guard, settings, word.state(), direction, head);
         let deadline = now.wrapping_add(timeout);
         if next == word.state() && is_near(word.deadline(), deadline, timeout) {
             return;
         }
         match slot.change_word(word, word.with(next, deadline)) {
-            Ok(()) => return recount(tables, dest, word.state(), next),
+            Ok(()) => {
+                if next != word.state() && is_established(protocol, next) {
+                    persist::assure(tables, control);
+                }
+                return recount(tables, dest, protocol, word.state(), next);
+            }
             Err(seen) if !seen.same_tenancy(word) => return,
             Err(seen) => word = seen,
         }
     }
 }
 
-/// Whoever changed the word counts the change, so each is counted once.
 #[inline(always)]
-fn recount<T: Tables>(tables: &mut T, dest: u32, from: u32, to: u32) {
-    if is_active(from) == is_active(to) {
-        return;
-    }
-    let Some(counts) = tables.dest_counts(dest) else {
-        return;
-    };
-    if is_active(to) {
-        counts.add_inactive(u32::MAX);
-        counts.add_active(1);
-    } else {
-        counts.add_active(u32::MAX);
-        counts.add_inactive(1);
-    }
-}
-
-/// Adds (or with `u32::MAX` takes away) one connection in `state`.
-#[inline(always)]
-pub(crate) fn count_connection<T: Tables>(tables: &mut T, dest: u32, state: u32, value: u32) {
-    let Some(counts) = tables.dest_counts(dest) else {
-        return;
-    };
-    if is_active(state) {
-        counts.add_active(value)
-    } else {
-        counts.add_inactive(value)
+fn is_established(protocol: u8, state: u32) -> bool {
+    match protocol {
+        TCP => state == state::ESTABLISHED,
+        SCTP => state == sctp::state::ESTABLISHED,
+        _ => false,
     }
 }
 
@@ -200,7 +251,6 @@ mod tests {
     use super::*;
 
     const NO: u64 = state::NONE as u64;
-    const SA: u64 = state::SYNACK as u64;
 
     /// IPVS's table, line by line: from, then the eight next states.
     const TABLE: [(u64, [u64; 8]); 11] = [
@@ -230,6 +280,36 @@ mod tests {
                     got as u64, next[place],
                     "from {from}, {direction:?} {event:?}"
                 );
+            }
+        }
+    }
+
+    /// What the secure table says otherwise: event, direction, from, next.
+    const SECURE: [(Event, Direction, u64, u64); 7] = [
+        (Event::Ack, Direction::Forward, SR, SR),
+        (Event::Syn, Direction::Reply, SR, SA),
+        (Event::Syn, Direction::Forward, SA, SA),
+        (Event::Fin, Direction::Forward, SA, SA),
+        (Event::Ack, Direction::Forward, SA, SA),
+        (Event::Rst, Direction::Forward, SA, CL),
+        (Event::Syn, Direction::Reply, SA, SA),
+    ];
+
+    #[test]
+    fn the_secure_table_differs_where_ipvs_says() {
+        for direction in [Direction::Forward, Direction::Reply] {
+            for event in [Event::Syn, Event::Fin, Event::Ack, Event::Rst] {
+                for (from, _) in TABLE {
+                    let other = SECURE
+                        .iter()
+                        .find(|(e, d, f, _)| *e == event && *d == direction && *f == from);
+                    let wanted = match other {
+                        Some((.., next)) => *next as u32,
+                        None => tcp_next(from as u32, direction, event),
+                    };
+                    let got = tcp_next_guarded(Guard::Secure, from as u32, direction, event);
+                    assert_eq!(got, wanted, "from {from}, {direction:?} {event:?}");
+                }
             }
         }
     }

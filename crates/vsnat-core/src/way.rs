@@ -1,37 +1,128 @@
 //! The way of a packet, from its arrival to its verdict.
 //!
-//! One function for each side of the director. Everything that is not
-//! translated leaves by a [`Stop`], and [`settle`] is the one table that says
-//! what each of them means.
+//! On the clients' side it is cut into steps, which the kernel runs as programs
+//! of their own: its verifier follows all ways through one program, and the
+//! packets of established connections should not wade through the rest.
+//! [`outer`] sends on what belongs to a connection and leaves everything else
+//! untouched and uncounted; [`outer_choose`] finds service and server;
+//! [`outer_open`] opens the connection, and [`outer_send`] sends what belongs
+//! to it now; [`outer_alone`] sends what leaves no connection behind. On the
+//! servers' side one function does. Everything that is not translated leaves
+//! by a [`Stop`], and [`settle`] is the one table that says what each means.
 
 use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::dest_state;
 use vsnat_abi::filter::{FILTER_SERVERS, FILTER_VIPS};
-use vsnat_abi::flow::{Direction, FlowKey4};
-use vsnat_abi::settings::{Settings, deny};
-use vsnat_abi::time::{Coarse, coarse_from_ns};
+use vsnat_abi::flow::Direction;
+use vsnat_abi::settings::{Settings, deny, flag};
+use vsnat_abi::time::coarse_from_ns;
 
 use crate::find::{Found, find};
-use crate::hop::{self, Next, Way};
 use crate::icmp::{self, Answer, Kind};
-use crate::open::{admit, is_reuse, open, service_of};
-use crate::parse::{ETH_LEN, Head, Part, parse};
-use crate::rewrite::{Macs, translate};
-use crate::track::track;
+use crate::leave::{alive, send, send_alone};
+use crate::open::{Closed, Wish, admit, choose, end, is_reuse, open, spare};
+use crate::parse::{Head, Part, RST, SCTP, TCP, UDP, parse};
+use crate::target::{is_nobodys, target};
 use crate::verdict::{Action, Stop};
-use crate::{Packet, RouteQuery, Shared, Tables, Verdict};
+use crate::{Packet, Shared, Tables, Verdict, alone, sctp};
 
-/// A packet that arrived from the clients' side.
+/// Where a packet goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Done(Verdict),
+    Choose,
+    Open,
+    Send,
+    Alone,
+}
+
+/// A packet that arrived from the clients' side. Unless it is done, nothing has
+/// happened to it.
 #[inline(always)]
-pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     tables.count(Reason::Seen);
+    let Some(head) = parse(packet) else {
+        return Step::Done(not_ours(tables));
+    };
+    if !tables.filter(FILTER_VIPS, head.key.dst) || !packet.is_for_host() {
+        return Step::Done(not_ours(tables));
+    }
+    let Some(settings) = tables.settings() else {
+        return Step::Done(not_ours(tables));
+    };
+    if head.part != Part::Whole {
+        return Step::Choose;
+    }
+    let Some(found) = find(tables, &head.key) else {
+        if is_nobodys(tables, settings, &head.key) {
+            return Step::Done(not_ours(tables));
+        }
+        return Step::Choose;
+    };
+    let now = coarse_from_ns(tables.now_ns());
+    match standing(tables, settings, &head, &found) {
+        Ok(Standing::Goes) => {}
+        Ok(Standing::Reused | Standing::ServerGone) | Err(_) => return Step::Choose,
+    }
+    match send(packet, tables, settings, &head, found, now) {
+        Ok(verdict) => Step::Done(verdict),
+        // What comes after the first changed byte can only be dropped.
+        Err(stop) if stop.reason == Reason::Kernel => {
+            tables.count(Reason::Kernel);
+            Step::Done(Verdict::Drop)
+        }
+        Err(_) => Step::Choose,
+    }
+}
+
+/// What [`outer`] left: a service and a server for it.
+#[inline(always)]
+pub fn outer_choose<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    let Some(head) = parse(packet) else {
+        return Step::Done(not_ours(tables));
+    };
+    match decide(packet, tables, &head) {
+        Ok(step) => step,
+        Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
+    }
+}
+
+/// Opens the connection that [`outer_choose`] decided on.
+#[inline(always)]
+pub fn outer_open<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    let Some(head) = parse(packet) else {
+        return Step::Done(not_ours(tables));
+    };
+    match carry_out(tables, &head) {
+        Ok(()) => Step::Send,
+        Err(reason) => {
+            tables.count_one_of(reason);
+            Step::Done(Verdict::Drop)
+        }
+    }
+}
+
+/// Sends a packet on whose connection was opened just now, or tells its sender
+/// why it cannot go.
+#[inline(always)]
+pub fn outer_send<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
     let Some(head) = parse(packet) else {
         return not_ours(tables);
     };
-    if !tables.filter(FILTER_VIPS, head.key.dst) || !packet.is_for_host() {
-        return not_ours(tables);
+    match send_found(packet, tables, &head) {
+        Ok(verdict) => verdict,
+        Err(stop) => settle(packet, tables, &head, stop),
     }
-    match from_client(packet, tables, &head) {
+}
+
+/// Sends a packet to the server that [`outer_choose`] decided on, and leaves
+/// nothing behind.
+#[inline(always)]
+pub fn outer_alone<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+    let Some(head) = parse(packet) else {
+        return not_ours(tables);
+    };
+    match send_decided(packet, tables, &head) {
         Ok(verdict) => verdict,
         Err(stop) => settle(packet, tables, &head, stop),
     }
@@ -74,32 +165,109 @@ fn settle<P: Packet, T: Tables>(
     }
 }
 
+/// Decides what becomes of a client's packet.
 #[inline(always)]
-fn from_client<P: Packet, T: Tables>(
+fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> Result<Step, Stop> {
+    let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
+    let found = match head.part {
+        Part::Whole => find(tables, &head.key),
+        Part::First | Part::Later => return Err(fragment(packet, tables, settings, head)),
+    };
+    let now = coarse_from_ns(tables.now_ns());
+    let decision = tables.decision().ok_or(Stop::drop(Reason::Kernel))?;
+    let mut closed = Closed::None;
+    if let Some(found) = found {
+        match standing(tables, settings, head, &found)? {
+            Standing::Goes => return Ok(Step::Send),
+            Standing::Reused => closed = Closed::Reused,
+            Standing::ServerGone => closed = Closed::ServerGone,
+        }
+    }
+    let target = target(packet, tables, settings, &head.key);
+    if !target.is_found() {
+        if closed == Closed::ServerGone {
+            end(tables, head, closed, now);
+        }
+        return Err(match closed {
+            Closed::ServerGone | Closed::Reused => Stop::pass(Reason::NoConnection),
+            Closed::None => target.stop(),
+        });
+    }
+    if let Err(stop) = admit(tables, settings, head) {
+        if closed == Closed::ServerGone {
+            end(tables, head, closed, now);
+        }
+        return Err(stop);
+    }
+    spare(tables, settings)?;
+    alive(head, head.key.dst)?;
+    let wish = Wish {
+        settings,
+        target: &target,
+        head,
+        now,
+    };
+    let kept = match choose(tables, &wish) {
+        Ok(kept) => kept,
+        Err(stop) => {
+            if closed != Closed::None {
+                end(tables, head, closed, now);
+            }
+            return Err(stop);
+        }
+    };
+    decision.write(&head.key, &target, &kept, closed);
+    if target.is_one_packet() && head.key.protocol == UDP {
+        return Ok(Step::Alone);
+    }
+    Ok(Step::Open)
+}
+
+#[inline(always)]
+fn carry_out<T: Tables>(tables: &mut T, head: &Head) -> Result<(), Reason> {
+    let settings = tables.settings().ok_or(Reason::Kernel)?;
+    let decision = tables.decision().ok_or(Reason::Kernel)?;
+    if !decision.is_for(&head.key) {
+        return Err(Reason::OpenRace);
+    }
+    let (target, kept) = (decision.target(), decision.kept());
+    let wish = Wish {
+        settings,
+        target: &target,
+        head,
+        now: coarse_from_ns(tables.now_ns()),
+    };
+    open(tables, &wish, &kept, decision.closed())
+}
+
+#[inline(always)]
+fn send_found<P: Packet, T: Tables>(
     packet: &mut P,
     tables: &mut T,
     head: &Head,
 ) -> Result<Verdict, Stop> {
     let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
-    let found = match head.part {
-        Part::Whole => find(tables, &head.key),
-        Part::First | Part::Later => return Err(fragment(tables, head)),
-    };
+    // Another CPU may have ended it since.
+    let found = find(tables, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
     let now = coarse_from_ns(tables.now_ns());
-    let vip = head.key.dst;
-    let found = match found {
-        Some(found) if found.direction == Direction::Reply => {
-            return Err(Stop::pass(Reason::NotOurs));
-        }
-        Some(found) => established(tables, settings, head, found, now)?,
-        None => {
-            let service = service_of(tables, head).ok_or(Stop::pass(Reason::NotOurs))?;
-            admit(tables, head)?;
-            alive(head, vip)?;
-            open(tables, settings, service, head, None, now)?
-        }
-    };
-    send(packet, tables, settings, head, found, vip, now)
+    send(packet, tables, settings, head, found, now)
+}
+
+#[inline(always)]
+fn send_decided<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    head: &Head,
+) -> Result<Verdict, Stop> {
+    let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
+    let decision = tables.decision().ok_or(Stop::drop(Reason::Kernel))?;
+    if !decision.is_for(&head.key) {
+        return Err(Stop::drop(Reason::OpenRace));
+    }
+    let (target, kept) = (decision.target(), decision.kept());
+    let now = coarse_from_ns(tables.now_ns());
+    let passage = alone::forward(tables, &target, head, &kept)?;
+    send_alone(packet, tables, settings, head, &passage, now)
 }
 
 #[inline(always)]
@@ -109,37 +277,75 @@ fn from_server<P: Packet, T: Tables>(
     head: &Head,
 ) -> Result<Verdict, Stop> {
     let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
-    let found = match find(tables, &head.key) {
-        Some(found) if found.direction == Direction::Reply => found,
-        Some(_) | None => return Err(Stop::pass(Reason::NotOurs)),
-    };
-    if head.part != Part::Whole {
-        return Err(Stop::drop(Reason::Fragment));
-    }
     let now = coarse_from_ns(tables.now_ns());
-    send(packet, tables, settings, head, found, found.other.dst, now)
+    match find(tables, &head.key) {
+        Some(found) if found.direction == Direction::Reply => {
+            if head.part != Part::Whole {
+                return Err(Stop::drop(Reason::Fragment));
+            }
+            return send(packet, tables, settings, head, found, now);
+        }
+        Some(_) | None => {}
+    }
+    if head.part != Part::Whole {
+        return Err(Stop::pass(Reason::NotOurs));
+    }
+    if let Some(passage) = alone::answer(tables, settings, head) {
+        return send_alone(packet, tables, settings, head, &passage, now);
+    }
+    Err(stranger(tables, settings, head))
 }
 
-/// A client's packet on a connection that exists.
+/// A server speaks, and no connection of it is known: `nat_icmp_send` tells it.
 #[inline(always)]
-fn established<T: Tables>(
-    tables: &mut T,
+fn stranger<T: Tables>(tables: &T, settings: Shared<Settings>, head: &Head) -> Stop {
+    let ends = match head.key.protocol {
+        TCP => head.flags & RST != 0,
+        SCTP => head.chunk == sctp::Event::Abort,
+        _ => false,
+    };
+    if !settings.has(flag::NAT_ICMP_SEND)
+        || ends
+        || tables.find_server(&alone::server_key(head)).is_none()
+    {
+        return Stop::pass(Reason::NotOurs);
+    }
+    Stop::refuse(
+        Reason::UnknownToServer,
+        Answer::new(Kind::PortUnreachable, 0, head.key.dst),
+    )
+}
+
+/// What is to become of a client's packet on a connection that exists.
+enum Standing {
+    /// It goes to the connection's server.
+    Goes,
+    /// The client uses its port again.
+    Reused,
+    /// The server was deleted, and `expire_nodest_conn` is on.
+    ServerGone,
+}
+
+#[inline(always)]
+fn standing<T: Tables>(
+    tables: &T,
     settings: Shared<Settings>,
     head: &Head,
-    found: Found,
-    now: Coarse,
-) -> Result<Found, Stop> {
+    found: &Found,
+) -> Result<Standing, Stop> {
+    if found.direction == Direction::Reply {
+        return Err(Stop::pass(Reason::NotOurs));
+    }
     if settings.denied() != 0 && tables.denied(head.key.src) & deny::DENIED != 0 {
         return Err(Stop::drop(Reason::Denied));
     }
-    if is_reuse(head, &found) {
-        let service = service_of(tables, head).ok_or(Stop::pass(Reason::NoConnection))?;
-        alive(head, head.key.dst)?;
-        return open(tables, settings, service, head, Some(found), now);
+    if is_reuse(tables, settings, head, found) {
+        return Ok(Standing::Reused);
     }
-    // IPVS drops in silence what is sent to a server that was deleted.
     match tables.dest(found.slot.dest()) {
-        Some(dest) if dest.state() == dest_state::AVAILABLE => Ok(found),
+        Some(dest) if dest.state() == dest_state::AVAILABLE => Ok(Standing::Goes),
+        Some(_) if settings.has(flag::EXPIRE_NODEST_CONN) => Ok(Standing::ServerGone),
+        // IPVS drops in silence what is sent to a server that was deleted.
         Some(_) | None => Err(Stop::drop(Reason::ServerGone)),
     }
 }
@@ -147,11 +353,17 @@ fn established<T: Tables>(
 /// The first fragment of a service's datagram is dropped. Later ones have no
 /// ports and may belong to the host: its stack waits in vain for the first.
 #[inline(always)]
-fn fragment<T: Tables>(tables: &T, head: &Head) -> Stop {
+fn fragment<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+) -> Stop {
     let ours = match head.part {
         Part::Later => false,
         Part::First | Part::Whole => {
-            service_of(tables, head).is_some() || find(tables, &head.key).is_some()
+            find(tables, &head.key).is_some()
+                || target(packet, tables, settings, &head.key).is_found()
         }
     };
     if ours {
@@ -159,138 +371,4 @@ fn fragment<T: Tables>(tables: &T, head: &Head) -> Stop {
     } else {
         Stop::pass(Reason::NotOurs)
     }
-}
-
-#[inline(always)]
-fn alive(head: &Head, vip: vsnat_abi::net::Be32) -> Result<(), Stop> {
-    if head.ttl > 1 {
-        return Ok(());
-    }
-    Err(Stop::refuse(
-        Reason::TtlExceeded,
-        Answer::new(Kind::TimeExceeded, 0, vip),
-    ))
-}
-
-/// The tail that all translated packets share.
-#[inline(always)]
-fn send<P: Packet, T: Tables>(
-    packet: &mut P,
-    tables: &mut T,
-    settings: Shared<Settings>,
-    head: &Head,
-    found: Found,
-    vip: vsnat_abi::net::Be32,
-    now: Coarse,
-) -> Result<Verdict, Stop> {
-    alive(head, vip)?;
-    let to = found.other.reversed();
-    let next = next_hop(packet, tables, settings, head, &found, &to, now);
-    if next == Next::NoRoute {
-        return Err(Stop::drop(Reason::NoRoute));
-    }
-    fits(packet, head, next.mtu(), vip)?;
-
-    track(
-        tables,
-        settings,
-        found.slot,
-        found.word,
-        found.direction,
-        head,
-        now,
-    );
-    if let Some(stats) = tables.dest_stats(found.slot.dest()) {
-        match found.direction {
-            Direction::Forward => stats.count_in(u64::from(head.total)),
-            Direction::Reply => stats.count_out(u64::from(head.total)),
-        }
-    }
-    tables.count_one_of(match found.direction {
-        Direction::Forward => Reason::Forwarded,
-        Direction::Reply => Reason::Returned,
-    });
-    match next {
-        Next::Cached {
-            ifindex,
-            dst_mac,
-            src_mac,
-            ..
-        } => {
-            let macs = Macs {
-                dst: dst_mac,
-                src: src_mac,
-            };
-            translate(packet, head, &to, Some(macs)).ok_or(Stop::drop(Reason::Kernel))?;
-            Ok(Verdict::Redirect { ifindex })
-        }
-        Next::Asked {
-            ifindex, next_hop, ..
-        } => {
-            tables.count(Reason::NeighbourAsked);
-            translate(packet, head, &to, None).ok_or(Stop::drop(Reason::Kernel))?;
-            Ok(Verdict::Neighbour { ifindex, next_hop })
-        }
-        Next::NoRoute => Err(Stop::drop(Reason::NoRoute)),
-    }
-}
-
-#[inline(always)]
-fn next_hop<P: Packet, T: Tables>(
-    packet: &mut P,
-    tables: &mut T,
-    settings: Shared<Settings>,
-    head: &Head,
-    found: &Found,
-    to: &FlowKey4,
-    now: Coarse,
-) -> Next {
-    let generation = settings.hop_generation();
-    if let Some(next) = hop::cached(tables, found.slot.way(found.direction), generation, now) {
-        return next;
-    }
-    let query = RouteQuery {
-        protocol: to.protocol,
-        tos: head.tos,
-        src: to.src,
-        dst: to.dst,
-        src_port: to.src_port,
-        dst_port: to.dst_port,
-    };
-    let (next, name) = hop::ask(packet, tables, &query, generation, now);
-    let way = Way {
-        hop: name,
-        asked: now,
-    };
-    let client = match found.direction {
-        Direction::Forward => head.key.src,
-        Direction::Reply => to.dst,
-    };
-    found.slot.set_way(found.direction, way);
-    hop::remember(tables, found.direction, found.slot.dest(), client, way);
-    next
-}
-
-/// What the next link cannot take must not be sent: a redirect would put it on
-/// the wire whole and tell nobody.
-#[inline(always)]
-fn fits<P: Packet>(
-    packet: &P,
-    head: &Head,
-    mtu: u16,
-    vip: vsnat_abi::net::Be32,
-) -> Result<(), Stop> {
-    let segment = packet.segment_size();
-    let length = match segment {
-        0 => head.total,
-        segment => head.l4 - ETH_LEN + head.l4_len + segment,
-    };
-    if length <= u32::from(mtu) {
-        return Ok(());
-    }
-    if head.may_fragment {
-        return Err(Stop::drop(Reason::TooBig));
-    }
-    let answer = Answer::new(Kind::FragmentationNeeded, mtu, vip);
-    Err(Stop::refuse(Reason::FragmentationNeeded, answer))
 }

@@ -14,18 +14,46 @@ use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC, bpf_redir_neigh};
 use aya_ebpf::helpers::{bpf_redirect, bpf_redirect_neigh};
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use vsnat_core::{Verdict, way};
+use vsnat_abi::counters::Reason;
+use vsnat_abi::step;
+use vsnat_core::way::{self, Step};
+use vsnat_core::{Tables, Verdict};
 
 use crate::packet::TcPacket;
 use crate::tables::KernelTables;
 
 const AF_INET: u32 = 2;
 
-/// Ingress of the interface towards the clients.
+/// Ingress of the interface towards the clients. The programs behind it go on
+/// where it ends; see [`way`].
 #[classifier]
 pub fn vsnat_outer(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::outer(&mut packet, &mut KernelTables))
+    go_on(&context, way::outer(&mut packet, &mut KernelTables))
+}
+
+#[classifier]
+pub fn vsnat_outer_choose(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    go_on(&context, way::outer_choose(&mut packet, &mut KernelTables))
+}
+
+#[classifier]
+pub fn vsnat_outer_open(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    go_on(&context, way::outer_open(&mut packet, &mut KernelTables))
+}
+
+#[classifier]
+pub fn vsnat_outer_send(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(way::outer_send(&mut packet, &mut KernelTables))
+}
+
+#[classifier]
+pub fn vsnat_outer_alone(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(way::outer_alone(&mut packet, &mut KernelTables))
 }
 
 /// Ingress of an interface towards the servers.
@@ -39,6 +67,23 @@ pub fn vsnat_inner(context: TcContext) -> i32 {
 #[classifier]
 pub fn vsnat_arm(_context: TcContext) -> i32 {
     sweeper::arm() as i32
+}
+
+/// Where there is no program to go on with, nobody may decide about a packet to
+/// a service.
+#[inline(always)]
+fn go_on(context: &TcContext, step: Step) -> i32 {
+    let place = match step {
+        Step::Done(verdict) => return act(verdict),
+        Step::Choose => step::OUTER_CHOOSE,
+        Step::Open => step::OUTER_OPEN,
+        Step::Send => step::OUTER_SEND,
+        Step::Alone => step::OUTER_ALONE,
+    };
+    // SAFETY: all programs take the same context.
+    let _ = unsafe { maps::STEPS.tail_call(context, place) };
+    KernelTables.count(Reason::Kernel);
+    TC_ACT_SHOT
 }
 
 /// A pass is "no opinion": filters of others on the same hook still see it.

@@ -7,12 +7,15 @@ use aya_ebpf::bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, bpf_timer};
 use aya_ebpf::btf_maps;
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
-use aya_ebpf::maps::{Array, HashMap, PerCpuArray, Queue};
+use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, Queue};
 use vsnat_abi::counters::Counters;
+use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::Filter;
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::hop::{CLIENT_WAYS as CLIENT_WAY_ENTRIES, ClientWay, HOPS as HOP_ENTRIES, Hop};
+use vsnat_abi::locality::{LOCALITIES, Locality, LocalityKey};
+use vsnat_abi::mark::{MARK_ENTRIES, MarkRule4};
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::{MAX_DENY, Settings};
 use vsnat_abi::slot::Slot;
@@ -31,10 +34,14 @@ pub static FREE: Queue<u32> = Queue::with_max_entries(SIZED_BY_LOADER, 0);
 #[map]
 pub static STASH: PerCpuArray<Stash> = PerCpuArray::with_max_entries(1, 0);
 #[map]
+pub static DECISION: PerCpuArray<Decision> = PerCpuArray::with_max_entries(1, 0);
+#[map]
 pub static SHARED: Array<Shared> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 #[map]
 pub static SERVICE_KEYS: HashMap<ServiceKey4, u64> = HashMap::with_max_entries(SIZED_BY_LOADER, 0);
+#[map]
+pub static SERVER_KEYS: HashMap<ServiceKey4, u64> = HashMap::with_max_entries(SIZED_BY_LOADER, 0);
 #[map]
 pub static SERVICES: Array<Service> = Array::with_max_entries(SIZED_BY_LOADER, BPF_F_MMAPABLE);
 #[map]
@@ -58,6 +65,11 @@ pub static HOPS: Array<Hop> = Array::with_max_entries(HOP_ENTRIES, BPF_F_MMAPABL
 pub static CLIENT_WAYS: Array<ClientWay> =
     Array::with_max_entries(CLIENT_WAY_ENTRIES, BPF_F_MMAPABLE);
 #[map]
+pub static MARKS: Array<MarkRule4> = Array::with_max_entries(MARK_ENTRIES, BPF_F_MMAPABLE);
+#[map]
+pub static LOCALITY: LruHashMap<LocalityKey, Locality> =
+    LruHashMap::with_max_entries(LOCALITIES, 0);
+#[map]
 pub static SETTINGS: Array<Settings> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub static FILTERS: Array<Filter> = Array::with_max_entries(2, BPF_F_MMAPABLE);
@@ -69,6 +81,10 @@ pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0)
 pub static INFO: Array<Info> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub static SWEEP: Array<Sweep> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// The programs that another one goes on with.
+#[map]
+pub static STEPS: ProgramArray = ProgramArray::with_max_entries(vsnat_abi::step::COUNT, 0);
 
 /// Key of the deny trie for one source address.
 #[inline(always)]

@@ -9,9 +9,11 @@ use aya_ebpf::bindings::{
     __sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, bpf_adj_room_mode::BPF_ADJ_ROOM_MAC,
 };
 use aya_ebpf::helpers::{
-    bpf_fib_lookup, bpf_l4_csum_replace, bpf_skb_adjust_room, bpf_skb_change_tail,
-    bpf_skb_load_bytes, bpf_skb_pull_data, bpf_skb_store_bytes,
+    bpf_fib_lookup, bpf_l4_csum_replace, bpf_sk_lookup_tcp, bpf_sk_lookup_udp, bpf_sk_release,
+    bpf_skb_adjust_room, bpf_skb_change_tail, bpf_skb_load_bytes, bpf_skb_pull_data,
+    bpf_skb_store_bytes,
 };
+use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::net::Be32;
 use vsnat_core::{Checksum, Packet, Route, RouteQuery};
 
@@ -20,6 +22,7 @@ pub struct TcPacket {
 }
 
 const PACKET_HOST: u32 = 0;
+const TCP: u8 = 6;
 const UDP: u8 = 17;
 const AF_INET: u8 = 2;
 /// With a length given the kernel answers the MTU of the route, not of the link.
@@ -46,6 +49,20 @@ struct Fib {
 }
 
 const _: () = assert!(size_of::<Fib>() == 64);
+
+/// `struct bpf_sock_tuple`, its union resolved for IPv4.
+#[repr(C)]
+struct Ends {
+    src: u32,
+    dst: u32,
+    src_port: u16,
+    dst_port: u16,
+}
+
+const _: () = assert!(size_of::<Ends>() == 12);
+
+/// `BPF_F_CURRENT_NETNS`.
+const OWN_NAMESPACE: u64 = u64::MAX;
 
 impl TcPacket {
     pub fn new(skb: *mut __sk_buff) -> Self {
@@ -182,6 +199,33 @@ impl Packet for TcPacket {
         // SAFETY: a helper on our own context.
         let failed = unsafe { bpf_skb_adjust_room(self.skb, N as i32, BPF_ADJ_ROOM_MAC, 0) };
         if failed != 0 { None } else { Some(()) }
+    }
+
+    #[inline(always)]
+    fn has_socket(&mut self, key: &FlowKey4) -> bool {
+        let mut ends = Ends {
+            src: key.src.raw(),
+            dst: key.dst.raw(),
+            src_port: key.src_port.raw(),
+            dst_port: key.dst_port.raw(),
+        };
+        let (context, tuple) = (self.skb.cast(), (&raw mut ends).cast());
+        let size = size_of::<Ends>() as u32;
+        // SAFETY: the layout is the kernel's; see `Ends`. A socket that was
+        // found is given back.
+        unsafe {
+            let socket = match key.protocol {
+                UDP => bpf_sk_lookup_udp(context, tuple, size, OWN_NAMESPACE, 0),
+                TCP => bpf_sk_lookup_tcp(context, tuple, size, OWN_NAMESPACE, 0),
+                // The kernel looks up no others.
+                _ => return false,
+            };
+            if socket.is_null() {
+                return false;
+            }
+            bpf_sk_release(socket.cast());
+        }
+        true
     }
 
     #[inline(always)]

@@ -100,6 +100,9 @@ fn sweep() -> Pace {
     let started_ns = unsafe { bpf_ktime_get_ns() };
     let end = shared.fresh();
     let zero = state.zero;
+    let rate = pressure(state);
+    shared.set_drop_rate(rate);
+    let short = u64::from(rate != 0);
     let mut tick = Tick {
         started_ns,
         now: u64::from(coarse_from_ns(started_ns)),
@@ -109,7 +112,7 @@ fn sweep() -> Pace {
         live: state.live,
         unlinked: zero,
         freed: zero,
-        short: pressure(state),
+        short,
         passes: zero,
         cut_short: zero,
         live_of_pass: zero,
@@ -148,14 +151,23 @@ fn report(state: &mut Sweep, tick: &Tick) {
     }
 }
 
-/// Whether the last whole pass found the table almost full.
+/// 0 while the last whole pass found room. Else of so many new connections one
+/// is too many, as IPVS reckons with its free memory: the fewer slots are
+/// free, the more.
 #[inline(always)]
 fn pressure(state: &Sweep) -> u64 {
     let Some(info) = maps::INFO.get(0) else {
         return 0;
     };
-    let limit = u64::from(info.connections) * PRESSURE_PERCENT / 100;
-    if state.live_last_pass > limit { 1 } else { 0 }
+    let slots = u64::from(info.connections);
+    let limit = slots * PRESSURE_PERCENT / 100;
+    if state.live_last_pass <= limit {
+        return 0;
+    }
+    let reserve = slots - limit;
+    let used = state.live_last_pass - limit;
+    let rate = if used == 0 { reserve } else { reserve / used };
+    if rate == 0 { 1 } else { rate }
 }
 
 /// One slot of a tick. Answers 1 to end the tick.

@@ -5,10 +5,13 @@ use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_ktime_get_coarse_ns, bpf_loop};
 use core::arch::asm;
 use core::ffi::c_void;
 use vsnat_abi::counters::{COUNTERS, Reason};
+use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::filter_place;
 use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::hop::{ClientWay, Hop};
+use vsnat_abi::locality::{Locality, LocalityKey};
+use vsnat_abi::mark::MarkRule4;
 use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
@@ -127,6 +130,11 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
+    fn decision(&self) -> Option<Shared<Decision>> {
+        element!(maps::DECISION, 0)
+    }
+
+    #[inline(always)]
     fn stash(&self) -> Option<Shared<Stash>> {
         element!(maps::STASH, 0)
     }
@@ -146,6 +154,31 @@ impl Tables for KernelTables {
         let value = maps::SERVICE_KEYS.get_ptr(key)?;
         // SAFETY: one aligned word, copied at once.
         Some(unsafe { value.read_volatile() } as u32)
+    }
+
+    #[inline(always)]
+    fn find_server(&self, key: &ServiceKey4) -> Option<u32> {
+        let value = maps::SERVER_KEYS.get_ptr(key)?;
+        // SAFETY: one aligned word, copied at once.
+        Some(unsafe { value.read_volatile() } as u32)
+    }
+
+    #[inline(always)]
+    fn mark_rule(&self, index: u32) -> Option<Shared<MarkRule4>> {
+        element!(maps::MARKS, index)
+    }
+
+    #[inline(always)]
+    fn locality(&self, key: &LocalityKey) -> Option<Shared<Locality>> {
+        let value = maps::LOCALITY.get_ptr_mut(key)?;
+        // SAFETY: an element that makes room for another stays memory of the
+        // map; what is read there is proved by the servers it names.
+        Some(unsafe { Shared::new(value) })
+    }
+
+    #[inline(always)]
+    fn put_locality(&mut self, key: &LocalityKey, value: &Locality) -> Option<()> {
+        maps::LOCALITY.insert(key, value, 0).ok()
     }
 
     #[inline(always)]

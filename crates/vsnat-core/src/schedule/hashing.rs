@@ -7,6 +7,7 @@
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::service::{Entry, NO_ENTRY, View, scheduler, scheduler_flag};
 
+use crate::counts::is_overloaded;
 use crate::schedule::hash::{HASH_SLOTS, MAGLEV_KEY, MAGLEV_SLOTS, sip_hash, slot_hash};
 use crate::{Loop, Round, Shared, Tables};
 
@@ -79,7 +80,7 @@ fn server<T: Tables>(tables: &T, ring: u32, slot: u32) -> Option<u32> {
 
 #[inline(always)]
 fn is_usable<T: Tables>(tables: &T, dest: u32) -> bool {
-    tables.dest(dest).is_some_and(|dest| dest.weight() > 0)
+    tables.dest(dest).is_some_and(|dest| dest.weight() > 0) && !is_overloaded(tables, dest)
 }
 
 /// The search for another server, from the first slot on.

@@ -1,5 +1,5 @@
 //! The schedulers that look at every server: `lc`, `wlc`, `sed`, `nq`, `fo`
-//! and `ovf`.
+//! and `ovf`, and `lblc` and `lblcr` where they remember nothing.
 //!
 //! One loop for all of them: each server gets a load, the smallest load per
 //! weight wins, and of equal servers the earlier in the list. An active
@@ -7,6 +7,7 @@
 
 use vsnat_abi::service::{Entry, MAX_SERVERS_PER_SERVICE, View, scheduler};
 
+use crate::schedule::{has_limits, has_room};
 use crate::{Loop, Round, Shared, Tables};
 
 #[inline(always)]
@@ -15,6 +16,7 @@ pub(super) fn pick<T: Tables>(tables: &mut T, view: Shared<View>) -> Option<u32>
     let zero = tables.zero();
     let least = Least {
         found: zero,
+        limits: u64::from(has_limits(view)),
         load: zero,
         weight: zero,
         ring: view.ring(),
@@ -34,6 +36,7 @@ pub(super) fn pick<T: Tables>(tables: &mut T, view: Shared<View>) -> Option<u32>
 #[repr(C)]
 struct Least {
     found: u64,
+    limits: u64,
     load: u64,
     weight: u64,
     ring: u32,
@@ -56,6 +59,9 @@ impl<T: Tables> Loop<T> for Least {
             return Round::Last;
         };
         let entry = Entry::from_raw(entry);
+        if !has_room(tables, self.limits, entry.dest()) {
+            return Round::Next;
+        }
         let Some(counts) = tables.dest_counts(entry.dest()) else {
             return Round::Next;
         };
@@ -91,7 +97,7 @@ fn load(number: u32, active: u64, inactive: u64, weight: u64) -> Option<Load> {
     };
     match number {
         scheduler::LC => next(overhead, 1),
-        scheduler::WLC => next(overhead, weight),
+        scheduler::WLC | scheduler::LBLC | scheduler::LBLCR => next(overhead, weight),
         // The delay if this connection came on top.
         scheduler::SED => next(active + 1, weight),
         // The first idle server, or as `sed`.

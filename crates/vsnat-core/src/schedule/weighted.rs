@@ -7,17 +7,60 @@
 
 use vsnat_abi::service::{Entry, LEVEL_ENTRIES, Level, SEARCH_ROUNDS, View};
 
-use crate::schedule::round_robin;
-use crate::{Shared, Tables};
+use crate::counts::is_overloaded;
+use crate::schedule::{has_limits, round_robin};
+use crate::{Loop, Round, Shared, Tables};
+
+/// Turns that are looked at where servers may be overloaded: all of a service
+/// of 256 servers with 256 different weights.
+const TURNS: u32 = 65_536;
 
 #[inline(always)]
 pub(super) fn pick<T: Tables>(tables: &mut T, service: u32, view: Shared<View>) -> Option<u32> {
+    if !has_limits(view) {
+        return Some(turn(tables, service, view)?.dest);
+    }
+    let zero = tables.zero();
+    let walk = Walk {
+        found: zero,
+        refused: zero,
+        passed: zero,
+        ends: zero,
+        service,
+        dest: zero as u32,
+        view,
+    };
+    let walk = tables.repeat(TURNS, walk);
+    if walk.found == 0 {
+        None
+    } else {
+        Some(walk.dest)
+    }
+}
+
+/// One turn: its server, and the level it is in.
+struct Turn {
+    dest: u32,
+    servers: u64,
+    /// Turns from this one to the end of its level, itself included.
+    left: u64,
+    /// Where the level ends; identifies it.
+    ends: u64,
+}
+
+#[inline(always)]
+fn turn<T: Tables>(tables: &mut T, service: u32, view: Shared<View>) -> Option<Turn> {
     let place = round_robin::place(tables, service, view, view.period())?;
-    let ring = view.ring();
-    let level = find_level(tables, ring, view.levels(), place)?;
+    let (ring, levels) = (view.ring(), view.levels());
+    let level = find_level(tables, ring, levels, place)?;
     let at = ring.wrapping_add(level.wrapping_mul(LEVEL_ENTRIES));
     let begins = tables.ring(at)?;
     let servers = Level::from_raw(tables.ring(at.wrapping_add(1))?);
+    let ends = if level.wrapping_add(1) >= levels {
+        view.period()
+    } else {
+        tables.ring(at.wrapping_add(LEVEL_ENTRIES))?
+    };
     let within = place
         .wrapping_sub(begins)
         .checked_rem(u64::from(servers.servers()))?;
@@ -25,7 +68,61 @@ pub(super) fn pick<T: Tables>(tables: &mut T, service: u32, view: Shared<View>) 
         ring.wrapping_add(servers.offset())
             .wrapping_add(within as u32),
     )?;
-    Some(Entry::from_raw(entry).dest())
+    Some(Turn {
+        dest: Entry::from_raw(entry).dest(),
+        servers: u64::from(servers.servers()),
+        left: ends.wrapping_sub(place),
+        ends,
+    })
+}
+
+/// The walk past overloaded servers. Where all servers of a level are
+/// overloaded, the rest of the level is skipped at once: its turns may be as
+/// many as the largest weight.
+#[repr(C)]
+struct Walk {
+    found: u64,
+    /// Servers refused in a row within one level.
+    refused: u64,
+    /// Turns passed: all of the period passed is nobody found.
+    passed: u64,
+    ends: u64,
+    service: u32,
+    dest: u32,
+    view: Shared<View>,
+}
+
+impl<T: Tables> Loop<T> for Walk {
+    #[inline(always)]
+    fn round(&mut self, tables: &mut T, _index: u32) -> Round {
+        let Some(turn) = turn(tables, self.service, self.view) else {
+            return Round::Last;
+        };
+        if !is_overloaded(tables, turn.dest) {
+            self.found = 1;
+            self.dest = turn.dest;
+            return Round::Last;
+        }
+        self.passed = self.passed.wrapping_add(1);
+        if turn.ends != self.ends {
+            self.ends = turn.ends;
+            self.refused = 0;
+        }
+        self.refused = self.refused.wrapping_add(1);
+        if self.refused >= turn.servers {
+            let rest = turn.left.wrapping_sub(1);
+            if let Some(cursor) = tables.cursor(self.service) {
+                cursor.fetch_add(rest);
+            }
+            self.passed = self.passed.wrapping_add(rest);
+            self.refused = 0;
+        }
+        if self.passed >= self.view.period() {
+            Round::Last
+        } else {
+            Round::Next
+        }
+    }
 }
 
 /// The last level that begins at or before `place`.

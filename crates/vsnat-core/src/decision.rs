@@ -1,0 +1,75 @@
+//! What one program of the clients' side leaves to the next.
+//!
+//! Read back it is numbers that the verifier knows nothing of: the ways that
+//! led to a decision are not followed once more behind it.
+
+use vsnat_abi::decision::{Decision, decided};
+use vsnat_abi::flow::FlowKey4;
+use vsnat_abi::net::Be32;
+
+use crate::Shared;
+use crate::find::same;
+use crate::open::Closed;
+use crate::persist::Kept;
+use crate::target::{Came, Target};
+
+impl Shared<Decision> {
+    /// The packet goes to a server.
+    #[inline(always)]
+    pub(crate) fn write(self, key: &FlowKey4, target: &Target, kept: &Kept, closed: Closed) {
+        let place = self.place();
+        place.key = *key;
+        place.service_key = target.key;
+        place.service_flags = target.flags;
+        place.dest = kept.dest;
+        place.control = kept.control;
+        place.what = match closed {
+            Closed::None => decided::OPEN,
+            Closed::Reused => decided::REOPEN,
+            Closed::ServerGone => decided::REPLACE,
+        };
+    }
+
+    /// Whether it was decided about this packet.
+    #[inline(always)]
+    pub(crate) fn is_for(self, key: &FlowKey4) -> bool {
+        same(&self.place().key, key)
+    }
+
+    #[inline(always)]
+    pub(crate) fn closed(self) -> Closed {
+        match self.place().what {
+            decided::REOPEN => Closed::Reused,
+            decided::REPLACE => Closed::ServerGone,
+            _ => Closed::None,
+        }
+    }
+
+    /// The service, as far as opening asks for it.
+    #[inline(always)]
+    pub(crate) fn target(self) -> Target {
+        let place = self.place();
+        Target {
+            came: Came::Found,
+            index: 0,
+            key: place.service_key,
+            view: 0,
+            flags: place.service_flags,
+            persistence: 0,
+            netmask: Be32::ZERO,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn kept(self) -> Kept {
+        let place = self.place();
+        Kept::found(place.dest, place.control)
+    }
+
+    #[inline(always)]
+    fn place<'a>(self) -> &'a mut Decision {
+        // SAFETY: `Shared::new` was promised a valid pointer. No other CPU
+        // knows this place, and each use ends before the next begins.
+        unsafe { &mut *self.pointer() }
+    }
+}

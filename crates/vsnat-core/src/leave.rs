@@ -1,0 +1,207 @@
+//! The tail that all translated packets share: the way out, what the next link
+//! takes, and the translation itself.
+
+use vsnat_abi::counters::Reason;
+use vsnat_abi::flow::{Direction, FlowKey4};
+use vsnat_abi::net::Be32;
+use vsnat_abi::settings::Settings;
+use vsnat_abi::time::Coarse;
+
+use crate::find::Found;
+use crate::hop::{self, Next, Way};
+use crate::icmp::{Answer, Kind};
+use crate::parse::{ETH_LEN, Head};
+use crate::rewrite::{Macs, translate};
+use crate::track::track;
+use crate::verdict::Stop;
+use crate::{Packet, RouteQuery, Shared, Tables, Verdict};
+
+/// A packet that has only one router left does not reach its server.
+#[inline(always)]
+pub(crate) fn alive(head: &Head, vip: Be32) -> Result<(), Stop> {
+    if head.ttl > 1 {
+        return Ok(());
+    }
+    Err(Stop::refuse(
+        Reason::TtlExceeded,
+        Answer::new(Kind::TimeExceeded, 0, vip),
+    ))
+}
+
+/// Sends a packet of a connection on.
+#[inline(always)]
+pub(crate) fn send<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: Found,
+    now: Coarse,
+) -> Result<Verdict, Stop> {
+    let vip = vip(head, found.direction, &found.other);
+    alive(head, vip)?;
+    let to = found.other.reversed();
+    let slot = found.slot;
+    let generation = settings.hop_generation();
+    let next = match hop::cached(tables, slot.way(found.direction), generation, now) {
+        Some(next) => next,
+        None => {
+            let (next, way) = ask(packet, tables, generation, head, &to, now);
+            slot.set_way(found.direction, way);
+            let client = client(head, found.direction, &to);
+            hop::remember(tables, found.direction, slot.dest(), client, way);
+            next
+        }
+    };
+    fits(packet, head, &next, vip)?;
+    let dest = slot.dest();
+    let (word, direction) = (found.word, found.direction);
+    track(tables, settings, slot, word, direction, head, now);
+    account(tables, direction, dest, head);
+    leave(packet, tables, head, &to, next)
+}
+
+/// Sends a packet on that leaves no connection behind.
+#[inline(always)]
+pub(crate) fn send_alone<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    passage: &Passage,
+    now: Coarse,
+) -> Result<Verdict, Stop> {
+    let to = passage.to;
+    let vip = vip(head, passage.direction, &to.reversed());
+    alive(head, vip)?;
+    let generation = settings.hop_generation();
+    let client = client(head, passage.direction, &to);
+    let way = hop::remembered(tables, passage.direction, passage.dest, client);
+    let next = match hop::cached(tables, way, generation, now) {
+        Some(next) => next,
+        None => {
+            let (next, way) = ask(packet, tables, generation, head, &to, now);
+            hop::remember(tables, passage.direction, passage.dest, client, way);
+            next
+        }
+    };
+    fits(packet, head, &next, vip)?;
+    account(tables, passage.direction, passage.dest, head);
+    leave(packet, tables, head, &to, next)
+}
+
+/// The way of one packet.
+pub(crate) struct Passage {
+    pub dest: u32,
+    pub direction: Direction,
+    /// What it becomes.
+    pub to: FlowKey4,
+}
+
+/// Who an answer of ours comes from: the address that the client knows.
+#[inline(always)]
+fn vip(head: &Head, direction: Direction, other: &FlowKey4) -> Be32 {
+    match direction {
+        Direction::Forward => head.key.dst,
+        Direction::Reply => other.dst,
+    }
+}
+
+#[inline(always)]
+fn client(head: &Head, direction: Direction, to: &FlowKey4) -> Be32 {
+    match direction {
+        Direction::Forward => head.key.src,
+        Direction::Reply => to.dst,
+    }
+}
+
+#[inline(always)]
+fn ask<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    generation: u16,
+    head: &Head,
+    to: &FlowKey4,
+    now: Coarse,
+) -> (Next, Way) {
+    let query = RouteQuery {
+        protocol: to.protocol,
+        tos: head.tos,
+        src: to.src,
+        dst: to.dst,
+        src_port: to.src_port,
+        dst_port: to.dst_port,
+    };
+    let (next, hop) = hop::ask(packet, tables, &query, generation, now);
+    (next, Way { hop, asked: now })
+}
+
+/// What the next link cannot take must not be sent: a redirect would put it on
+/// the wire whole and tell nobody.
+#[inline(always)]
+fn fits<P: Packet>(packet: &P, head: &Head, next: &Next, vip: Be32) -> Result<(), Stop> {
+    if *next == Next::NoRoute {
+        return Err(Stop::drop(Reason::NoRoute));
+    }
+    let mtu = next.mtu();
+    let segment = packet.segment_size();
+    let length = match segment {
+        0 => head.total,
+        segment => head.l4 - ETH_LEN + head.l4_len + segment,
+    };
+    if length <= u32::from(mtu) {
+        return Ok(());
+    }
+    if head.may_fragment {
+        return Err(Stop::drop(Reason::TooBig));
+    }
+    let answer = Answer::new(Kind::FragmentationNeeded, mtu, vip);
+    Err(Stop::refuse(Reason::FragmentationNeeded, answer))
+}
+
+#[inline(always)]
+fn account<T: Tables>(tables: &mut T, direction: Direction, dest: u32, head: &Head) {
+    if let Some(stats) = tables.dest_stats(dest) {
+        match direction {
+            Direction::Forward => stats.count_in(u64::from(head.total)),
+            Direction::Reply => stats.count_out(u64::from(head.total)),
+        }
+    }
+    tables.count_one_of(match direction {
+        Direction::Forward => Reason::Forwarded,
+        Direction::Reply => Reason::Returned,
+    });
+}
+
+#[inline(always)]
+fn leave<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    head: &Head,
+    to: &FlowKey4,
+    next: Next,
+) -> Result<Verdict, Stop> {
+    match next {
+        Next::Cached {
+            ifindex,
+            dst_mac,
+            src_mac,
+            ..
+        } => {
+            let macs = Macs {
+                dst: dst_mac,
+                src: src_mac,
+            };
+            translate(packet, head, to, Some(macs)).ok_or(Stop::drop(Reason::Kernel))?;
+            Ok(Verdict::Redirect { ifindex })
+        }
+        Next::Asked {
+            ifindex, next_hop, ..
+        } => {
+            tables.count(Reason::NeighbourAsked);
+            translate(packet, head, to, None).ok_or(Stop::drop(Reason::Kernel))?;
+            Ok(Verdict::Neighbour { ifindex, next_hop })
+        }
+        Next::NoRoute => Err(Stop::drop(Reason::NoRoute)),
+    }
+}
