@@ -30,6 +30,13 @@ pub trait Backend {
     fn put_service_key(&mut self, key: ServiceKey4, index: u32) -> Result<(), BackendError>;
     fn remove_service_key(&mut self, key: ServiceKey4) -> Result<(), BackendError>;
 
+    /// Which destination a server's address and port stand for.
+    fn put_server_key(&mut self, key: ServiceKey4, dest: u32) -> Result<(), BackendError>;
+    fn remove_server_key(&mut self, key: ServiceKey4) -> Result<(), BackendError>;
+
+    fn interface_index(&self, name: &str) -> Option<u32>;
+    fn interface_name(&self, index: u32) -> Option<String>;
+
     /// Sets the bits of a source prefix, or removes it where they are zero.
     fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError>;
     fn deny(&self) -> Result<Vec<(Ipv4Net, u32)>, BackendError>;

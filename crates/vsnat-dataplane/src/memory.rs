@@ -2,6 +2,7 @@
 
 use vsnat_abi::destination::{Dest, DestCounts};
 use vsnat_abi::filter::Filter;
+use vsnat_abi::mark::MarkRule4;
 use vsnat_abi::service::{Service, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
@@ -21,6 +22,7 @@ pub struct Memory {
     pub ring: Region<u64>,
     pub dests: Region<Dest>,
     pub dest_counts: Region<DestCounts>,
+    pub marks: Region<MarkRule4>,
     pub settings: Region<Settings>,
     pub filters: Region<Filter>,
     pub sweep: Region<Sweep>,

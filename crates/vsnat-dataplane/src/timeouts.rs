@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::settings::DEFAULT_TIMEOUTS_MS;
 use vsnat_abi::slot::state;
 use vsnat_abi::time::{Coarse, coarse_span_from_ms};
 use vsnat_api::ConnectionState;
+use vsnat_core::sctp::SCTP;
 
 /// How long a connection stays in each state without a packet. The default
 /// values are IPVS's.
@@ -48,12 +50,51 @@ pub(crate) fn state_number(state: ConnectionState) -> u32 {
         ConnectionState::Listen => state::LISTEN,
         ConnectionState::Synack => state::SYNACK,
         ConnectionState::Udp => state::UDP,
+        ConnectionState::Assured => state::ASSURED,
+        // SCTP counts its own, and has no timeouts to be set.
+        ConnectionState::Init1
+        | ConnectionState::Init
+        | ConnectionState::CookieSent
+        | ConnectionState::CookieReplied
+        | ConnectionState::CookieWait
+        | ConnectionState::Cookie
+        | ConnectionState::CookieEchoed
+        | ConnectionState::ShutdownSent
+        | ConnectionState::ShutdownReceived
+        | ConnectionState::ShutdownAckSent
+        | ConnectionState::Rejected
+        | ConnectionState::Closed => state::NONE,
     }
 }
 
-/// The state of a number; numbers without a state read as NONE.
-pub(crate) fn state_of(number: u32) -> ConnectionState {
-    const STATES: [ConnectionState; 12] = [
+fn sctp_state_of(number: u32) -> ConnectionState {
+    const STATES: [ConnectionState; 14] = [
+        ConnectionState::None,
+        ConnectionState::Init1,
+        ConnectionState::Init,
+        ConnectionState::CookieSent,
+        ConnectionState::CookieReplied,
+        ConnectionState::CookieWait,
+        ConnectionState::Cookie,
+        ConnectionState::CookieEchoed,
+        ConnectionState::Established,
+        ConnectionState::ShutdownSent,
+        ConnectionState::ShutdownReceived,
+        ConnectionState::ShutdownAckSent,
+        ConnectionState::Rejected,
+        ConnectionState::Closed,
+    ];
+    let found = STATES.get(number as usize).copied();
+    found.unwrap_or(ConnectionState::None)
+}
+
+/// The state of a number in the slot of this key; numbers without a state read
+/// as NONE.
+pub(crate) fn state_of(key: &FlowKey4, number: u32) -> ConnectionState {
+    if !key.is_template() && key.protocol == SCTP {
+        return sctp_state_of(number);
+    }
+    const STATES: [ConnectionState; 13] = [
         ConnectionState::None,
         ConnectionState::Established,
         ConnectionState::SynSent,
@@ -66,6 +107,7 @@ pub(crate) fn state_of(number: u32) -> ConnectionState {
         ConnectionState::Listen,
         ConnectionState::Synack,
         ConnectionState::Udp,
+        ConnectionState::Assured,
     ];
     let found = STATES
         .into_iter()

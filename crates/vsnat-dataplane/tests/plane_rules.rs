@@ -11,8 +11,11 @@ use case_table::frame::{Flags, Frame};
 use case_table::model_world::ModelWorld;
 use case_table::{SERVER_A, SERVER_B, World, endpoint};
 use proptest::prelude::*;
-use vsnat_api::{Command, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec, Side, Weight};
+use vsnat_api::{
+    Command, Persistence, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec, Side, Weight,
+};
 use vsnat_core::sweep::Pressure;
+use vsnat_dataplane::Backend;
 use vsnat_dataplane::{Limits, Plane};
 
 const SERVERS: [[u8; 4]; 2] = [SERVER_A, SERVER_B];
@@ -39,7 +42,7 @@ enum Step {
 }
 
 fn key(service: usize) -> ServiceKey {
-    ServiceKey {
+    ServiceKey::Address {
         protocol: Protocol::Tcp,
         address: endpoint([198, 51, 100, 7], 80 + service as u16),
     }
@@ -48,17 +51,24 @@ fn key(service: usize) -> ServiceKey {
 fn commands() -> impl Strategy<Value = Command> {
     let service = 0usize..2;
     let scheduler = prop::sample::select(Scheduler::ALL.to_vec());
-    let server = (0usize..2, 0u32..4).prop_map(|(server, weight)| ServerSpec {
-        address: endpoint(SERVERS[server], 80),
-        weight: Weight::new(weight).unwrap(),
+    let server = (0usize..2, 0u32..4, 0u32..4).prop_map(|(server, weight, upper)| ServerSpec {
+        upper_threshold: upper,
+        lower_threshold: upper / 2,
+        ..ServerSpec::new(endpoint(SERVERS[server], 80), Weight::new(weight).unwrap())
     });
-    (service, scheduler, server, 0..12).prop_map(|(service, scheduler, server, kind)| {
-        let spec = ServiceSpec {
-            key: key(service),
-            scheduler,
-            flags: Default::default(),
-        };
-        let service = key(service);
+    let kept = prop::option::of((1u32..100).prop_map(|timeout_s| Persistence {
+        timeout_s,
+        netmask: Persistence::EVERY_CLIENT,
+    }));
+    let spec = (service, scheduler, kept).prop_map(|(service, scheduler, persistence)| {
+        let spec = ServiceSpec::new(key(service), scheduler);
+        ServiceSpec {
+            persistence,
+            ..spec
+        }
+    });
+    (spec, server, 0..12).prop_map(|(spec, server, kind)| {
+        let service = spec.key;
         match kind {
             0..=1 => Command::AddService(spec),
             2 => Command::EditService(spec),
@@ -142,13 +152,37 @@ fn carry_out(mut world: ModelWorld, step: &Step) -> ModelWorld {
     world
 }
 
-/// Every live connection is counted once, at one server, and has two keys.
+/// Every live connection is counted once, at one server, and has two keys;
+/// every template likewise, with one key, and knows how many follow it.
 fn assert_balanced(world: &ModelWorld) {
-    let live = world.plane.table().live;
-    let counted: u32 = world.plane.backend().counted_connections();
-    assert_eq!(counted, live);
-    assert_eq!(world.plane.backend().flow_entries() as u32, 2 * live);
-    assert_eq!(world.connections().len() as u32, live);
+    let memory = world.plane.backend().memory();
+    let (mut connections, mut templates, mut followers, mut followed) = (0, 0, 0, 0);
+    for slot in (0..memory.slots.len()).filter_map(|at| memory.slots.shared(at)) {
+        match slot.forward().is_template() {
+            _ if !slot.word().is_live() => {}
+            true => {
+                templates += 1;
+                followed += slot.control();
+            }
+            false => {
+                connections += 1;
+                followers += u32::from(slot.control() != 0);
+            }
+        }
+    }
+    let counts = memory.dest_counts.iter().map(|(_, counts)| counts);
+    let (counted, persistent) = counts.fold((0, 0), |(counted, persistent), counts| {
+        (
+            counted + counts.active + counts.inactive,
+            persistent + counts.persistent,
+        )
+    });
+    assert_eq!((counted, persistent), (connections, templates));
+    assert_eq!(followed, followers, "connections that follow a template");
+    let keys = world.plane.backend().flow_entries() as u32;
+    assert_eq!(keys, 2 * connections + templates);
+    assert_eq!(world.plane.table().live, connections + templates);
+    assert_eq!(world.connections().len() as u32, connections + templates);
 }
 
 proptest! {
@@ -177,7 +211,6 @@ fn adoption_finishes_what_a_killed_director_began() {
     use vsnat_abi::destination::dest_state;
     use vsnat_abi::net::{Be16, Be32};
     use vsnat_abi::service::{NO_VIEW, ServiceKey4};
-    use vsnat_dataplane::Backend;
 
     let syn =
         |port| Frame::outer(([203, 0, 113, 5], port), ([198, 51, 100, 7], 80)).tcp(Flags::Syn);

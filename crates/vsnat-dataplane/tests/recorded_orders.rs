@@ -173,7 +173,7 @@ fn service_key(words: &[&str]) -> ServiceKey {
         other => panic!("unknown service {other}"),
     };
     let address = words[2].parse().unwrap();
-    ServiceKey { protocol, address }
+    ServiceKey::Address { protocol, address }
 }
 
 fn value<'a>(words: &[&'a str], option: &str) -> &'a str {
@@ -185,16 +185,15 @@ fn command(words: &[&str]) -> Command {
     let key = service_key(words);
     match words[0] {
         "-A" => Command::AddService(ServiceSpec {
-            key,
-            scheduler: value(words, "-s").parse().unwrap(),
             flags: flags(words),
+            ..ServiceSpec::new(key, value(words, "-s").parse().unwrap())
         }),
         "-a" => Command::AddServer {
             service: key,
-            server: ServerSpec {
-                address: value(words, "-r").parse().unwrap(),
-                weight: Weight::new(value(words, "-w").parse().unwrap()).unwrap(),
-            },
+            server: ServerSpec::new(
+                value(words, "-r").parse().unwrap(),
+                Weight::new(value(words, "-w").parse().unwrap()).unwrap(),
+            ),
         },
         other => panic!("unknown command {other}"),
     }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use aya::maps::{Array, Map, MapData};
+use aya::maps::{Array, Map, MapData, ProgramArray};
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
-use vsnat_abi::map;
 use vsnat_abi::settings::Settings;
 use vsnat_abi::table::{Info, STASH_REFILL, STASH_SHARE};
+use vsnat_abi::{map, step};
 use vsnat_api::Side;
 
 use crate::kernel::error::{chain, map_reason, program_reason};
@@ -19,6 +19,20 @@ use crate::{AttachError, Backend, Limits, OpenError, Plane, Timeouts};
 
 pub(super) const OUTER: &str = "vsnat_outer";
 pub(super) const INNER: &str = "vsnat_inner";
+/// Go on where the outer program ends.
+const OUTER_CHOOSE: &str = "vsnat_outer_choose";
+const OUTER_OPEN: &str = "vsnat_outer_open";
+const OUTER_SEND: &str = "vsnat_outer_send";
+const OUTER_ALONE: &str = "vsnat_outer_alone";
+const PROGRAMS: [&str; 7] = [
+    OUTER,
+    OUTER_CHOOSE,
+    OUTER_OPEN,
+    OUTER_SEND,
+    OUTER_ALONE,
+    INNER,
+    ARM,
+];
 const ARM: &str = "vsnat_arm";
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -28,13 +42,14 @@ const SHORTEST_FRAME: [u8; 14] = [0; 14];
 const TEST_HEADROOM: usize = 128;
 
 /// Maps that are pinned, all of them.
-const PINNED: [&str; 22] = [
+const PINNED: [&str; 26] = [
     map::FLOWS4,
     map::SLOTS,
     map::FREE,
     map::STASH,
     map::SHARED,
     map::SERVICE_KEYS,
+    map::SERVER_KEYS,
     map::SERVICES,
     map::VIEWS,
     map::CURSORS,
@@ -44,6 +59,9 @@ const PINNED: [&str; 22] = [
     map::DEST_STATS,
     map::HOPS,
     map::CLIENT_WAYS,
+    map::MARKS,
+    map::LOCALITY,
+    map::STEPS,
     map::SETTINGS,
     map::FILTERS,
     map::DENY,
@@ -86,7 +104,7 @@ pub fn program_infos(object: Option<PathBuf>) -> Result<Vec<ProgramInfo>, OpenEr
             bytes: info.size_translated()?,
         })
     };
-    Ok([OUTER, INNER, ARM].iter().filter_map(info).collect())
+    Ok(PROGRAMS.iter().filter_map(info).collect())
 }
 
 pub(super) fn test_run(
@@ -211,6 +229,7 @@ fn load_over(
 ) -> Result<(DataPlane, Origin), OpenError> {
     let mut ebpf = load(object, &options.limits, Some(pins))?;
     load_programs(&mut ebpf)?;
+    link_steps(&mut ebpf)?;
     let maps = KernelMaps::new(&mut ebpf, &options.limits)?;
     let running = maps.memory().sweep.read(0).map_or(0, |sweep| sweep.version);
     let mut plane = Plane::new(maps);
@@ -261,6 +280,7 @@ fn load(object: &Object, limits: &Limits, pins: Option<&Pins>) -> Result<Ebpf, O
         (map::SLOTS, limits.connections),
         (map::FREE, limits.connections),
         (map::SERVICE_KEYS, limits.services),
+        (map::SERVER_KEYS, limits.servers),
         (map::SERVICES, limits.services),
         (map::VIEWS, limits.views()),
         (map::CURSORS, limits.services),
@@ -280,12 +300,40 @@ fn load(object: &Object, limits: &Limits, pins: Option<&Pins>) -> Result<Ebpf, O
 }
 
 fn load_programs(ebpf: &mut Ebpf) -> Result<(), OpenError> {
-    for name in [OUTER, INNER, ARM] {
+    for name in PROGRAMS {
         let loaded = classifier(ebpf, name)?.load();
         loaded.map_err(|error| OpenError::Program {
             program: name.to_owned(),
             reason: program_reason(&error),
         })?;
+    }
+    Ok(())
+}
+
+/// Tells the outer program what it goes on with. The map's pin keeps its
+/// entries; an outer program that is still attached goes on with the new ones,
+/// whose layout is the same.
+fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
+    let failed = |reason: String| OpenError::Map {
+        map: map::STEPS,
+        reason,
+    };
+    for (step, name) in [
+        (step::OUTER_CHOOSE, OUTER_CHOOSE),
+        (step::OUTER_OPEN, OUTER_OPEN),
+        (step::OUTER_SEND, OUTER_SEND),
+        (step::OUTER_ALONE, OUTER_ALONE),
+    ] {
+        let program = classifier(ebpf, name)?.fd();
+        let program = program.and_then(|fd| Ok(fd.try_clone()?));
+        let program = program.map_err(|error| failed(program_reason(&error)))?;
+        let Some(steps) = ebpf.map_mut(map::STEPS) else {
+            return Err(failed("the eBPF object has no such map".to_owned()));
+        };
+        let steps: Result<ProgramArray<_>, _> = steps.try_into();
+        let mut steps = steps.map_err(|error| failed(map_reason(&error)))?;
+        let set = steps.set(step, &program, 0);
+        set.map_err(|error| failed(map_reason(&error)))?;
     }
     Ok(())
 }

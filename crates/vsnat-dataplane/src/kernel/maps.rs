@@ -4,9 +4,11 @@ use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use ipnet::Ipv4Net;
+use std::ffi::{CStr, CString};
 use std::net::Ipv4Addr;
 use vsnat_abi::counters::COUNTERS;
 use vsnat_abi::map;
+use vsnat_abi::mark::MARK_ENTRIES;
 use vsnat_abi::service::ServiceKey4;
 
 use crate::backend::Totals;
@@ -18,6 +20,7 @@ use crate::{Backend, BackendError, Limits, Memory, OpenError, Region};
 pub(super) struct KernelMaps {
     memory: Memory,
     service_keys: HashMap<MapData, [u8; 8], u64>,
+    server_keys: HashMap<MapData, [u8; 8], u64>,
     deny: LpmTrie<MapData, u32, u32>,
     dest_stats: PerCpuArray<MapData, Totals>,
     counters: PerCpuArray<MapData, [u64; COUNTERS]>,
@@ -43,6 +46,7 @@ impl KernelMaps {
             ring: mapped(ebpf, &mut mappings, map::RING, limits.ring_entries())?,
             dests: mapped(ebpf, &mut mappings, map::DESTS, limits.servers)?,
             dest_counts: mapped(ebpf, &mut mappings, map::DEST_COUNTS, limits.servers)?,
+            marks: mapped(ebpf, &mut mappings, map::MARKS, MARK_ENTRIES)?,
             settings: mapped(ebpf, &mut mappings, map::SETTINGS, 1)?,
             filters: mapped(ebpf, &mut mappings, map::FILTERS, 2)?,
             sweep: mapped(ebpf, &mut mappings, map::SWEEP, 1)?,
@@ -51,6 +55,7 @@ impl KernelMaps {
         Ok(KernelMaps {
             memory,
             service_keys: taken(ebpf, map::SERVICE_KEYS)?,
+            server_keys: taken(ebpf, map::SERVER_KEYS)?,
             deny: taken(ebpf, map::DENY)?,
             dest_stats: taken(ebpf, map::DEST_STATS)?,
             counters: taken(ebpf, map::COUNTERS)?,
@@ -86,6 +91,38 @@ impl Backend for KernelMaps {
             Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
             Err(error) => Err(refused("remove a service", map::SERVICE_KEYS, &error)),
         }
+    }
+
+    fn put_server_key(&mut self, key: ServiceKey4, dest: u32) -> Result<(), BackendError> {
+        let put = self.server_keys.insert(bytes(key), u64::from(dest), 0);
+        put.map_err(|error| refused("add a server", map::SERVER_KEYS, &error))
+    }
+
+    fn remove_server_key(&mut self, key: ServiceKey4) -> Result<(), BackendError> {
+        match self.server_keys.remove(&bytes(key)) {
+            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+            Err(error) => Err(refused("remove a server", map::SERVER_KEYS, &error)),
+        }
+    }
+
+    fn interface_index(&self, name: &str) -> Option<u32> {
+        let name = CString::new(name).ok()?;
+        // SAFETY: a valid C string; 0 means that there is no such interface.
+        match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+            0 => None,
+            index => Some(index),
+        }
+    }
+
+    fn interface_name(&self, index: u32) -> Option<String> {
+        let mut name = [0u8; libc::IF_NAMESIZE];
+        // SAFETY: the buffer has the size that the call asks for.
+        let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) };
+        if found.is_null() {
+            return None;
+        }
+        let name = CStr::from_bytes_until_nul(&name).ok()?;
+        name.to_str().ok().map(str::to_owned)
     }
 
     fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError> {

@@ -14,8 +14,10 @@ mod pins;
 use aya::Ebpf;
 use ipnet::Ipv4Net;
 use std::path::PathBuf;
-use vsnat_api::{Command, CommandError, ConnectionView, ReasonCount, ServiceView, Side};
-use vsnat_api::{SweeperView, TableView};
+use vsnat_api::{
+    Command, CommandError, ConnectionView, MarkRule, ReasonCount, ServiceView, Setting, Side,
+    SweeperView, TableView,
+};
 
 use crate::kernel::maps::KernelMaps;
 use crate::kernel::pins::Pins;
@@ -102,6 +104,33 @@ impl DataPlane {
 
     pub fn connections(&self) -> Vec<ConnectionView> {
         self.plane.connections()
+    }
+
+    /// See [`Plane::connections_from`].
+    pub fn connections_from(
+        &self,
+        first: u32,
+        count: u32,
+        each: impl FnMut(ConnectionView),
+    ) -> Option<u32> {
+        self.plane.connections_from(first, count, each)
+    }
+
+    pub fn settings(&self) -> Vec<Setting> {
+        self.plane.settings()
+    }
+
+    pub fn timeouts(&self) -> vsnat_api::Timeouts {
+        self.plane.timeouts()
+    }
+
+    pub fn marks(&self) -> Vec<MarkRule> {
+        self.plane.marks()
+    }
+
+    /// See [`Plane::spare_ports`].
+    pub fn spare_ports(&mut self, ports: Option<(u16, u16)>) {
+        self.plane.spare_ports(ports);
     }
 
     pub fn deny(&self) -> Vec<Ipv4Net> {

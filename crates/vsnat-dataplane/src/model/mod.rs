@@ -11,10 +11,13 @@ use std::ptr::NonNull;
 
 use ipnet::Ipv4Net;
 use vsnat_abi::counters::COUNTERS;
+use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::{FILTER_WORDS, Filter};
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::hop::{CLIENT_WAYS, ClientWay, HOPS, Hop};
+use vsnat_abi::locality::{Locality, LocalityKey};
+use vsnat_abi::mark::{MARK_ENTRIES, MarkRule4};
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::{Phase, Slot, SlotWord};
@@ -22,12 +25,16 @@ use vsnat_abi::sweep::Sweep;
 use vsnat_abi::table::{STASH_SIZE, Shared, Stash};
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_core::sweep::{Pressure, Visit, visit};
-use vsnat_core::{Tables, Verdict, way};
+use vsnat_core::way::{self, Step};
+use vsnat_core::{Tables, Verdict};
 
 use crate::backend::Totals;
 use crate::{Backend, BackendError, Limits, Memory, Region};
 
 pub use packet::{Kind, ModelPacket, Routes};
+
+/// Interfaces of a model are called by their indices: `if7`.
+const INTERFACE: &str = "if";
 
 /// A director's tables in memory.
 #[derive(Debug)]
@@ -36,13 +43,17 @@ pub struct Model {
     hops: Region<Hop>,
     client_ways: Region<ClientWay>,
     stash: Region<Stash>,
+    decision: Region<Decision>,
     stats: Region<DestStats>,
-    /// Keeps the regions alive.
-    _blocks: Vec<Block>,
+    /// Keep the regions alive.
+    blocks: Vec<Block>,
     flows: HashMap<FlowKey4, u64>,
     flow_limit: usize,
     free: VecDeque<u32>,
     service_keys: BTreeMap<ServiceKey4, u32>,
+    server_keys: BTreeMap<ServiceKey4, u32>,
+    /// Boxed: the packet path keeps a pointer while others come.
+    localities: BTreeMap<LocalityKey, Region<Locality>>,
     deny: BTreeMap<Ipv4Net, u32>,
     counters: [u64; COUNTERS],
     now_ns: u64,
@@ -62,6 +73,7 @@ impl Model {
             ring: block(&mut blocks, limits.ring_entries(), || 0u64),
             dests: block(&mut blocks, limits.servers, Dest::default),
             dest_counts: block(&mut blocks, limits.servers, DestCounts::default),
+            marks: block(&mut blocks, MARK_ENTRIES, MarkRule4::default),
             settings: block(&mut blocks, 1, Settings::default),
             filters: block(&mut blocks, 2, empty_filter),
             sweep: block(&mut blocks, 1, Sweep::default),
@@ -71,13 +83,16 @@ impl Model {
             memory,
             hops: block(&mut blocks, HOPS, Hop::default),
             client_ways: block(&mut blocks, CLIENT_WAYS, ClientWay::default),
+            decision: block(&mut blocks, 1, Decision::default),
             stash: block(&mut blocks, 1, empty_stash),
             stats: block(&mut blocks, limits.servers, DestStats::default),
-            _blocks: blocks,
+            blocks,
             flows: HashMap::new(),
             flow_limit: limits.flows() as usize,
             free: VecDeque::new(),
             service_keys: BTreeMap::new(),
+            server_keys: BTreeMap::new(),
+            localities: BTreeMap::new(),
             deny: BTreeMap::new(),
             counters: [0; COUNTERS],
             // Coarse time 0 means "never" in places, as right after boot.
@@ -92,7 +107,16 @@ impl Model {
 
     /// A packet arrives from the clients.
     pub fn outer(&mut self, packet: &mut ModelPacket) -> Verdict {
-        way::outer(packet, self)
+        let mut step = way::outer(packet, self);
+        loop {
+            step = match step {
+                Step::Done(verdict) => return verdict,
+                Step::Choose => way::outer_choose(packet, self),
+                Step::Open => way::outer_open(packet, self),
+                Step::Send => Step::Done(way::outer_send(packet, self)),
+                Step::Alone => Step::Done(way::outer_alone(packet, self)),
+            }
+        }
     }
 
     /// A packet arrives from the servers.
@@ -112,14 +136,6 @@ impl Model {
                 return;
             }
         }
-    }
-
-    /// Active and inactive connections of all servers, deleted ones included.
-    pub fn counted_connections(&self) -> u32 {
-        let counts = self.memory.dest_counts.iter();
-        counts
-            .map(|(_, counts)| counts.active + counts.inactive)
-            .sum()
     }
 
     /// Entries of the flow table.
@@ -145,6 +161,24 @@ impl Backend for Model {
     fn remove_service_key(&mut self, key: ServiceKey4) -> Result<(), BackendError> {
         self.service_keys.remove(&key);
         Ok(())
+    }
+
+    fn put_server_key(&mut self, key: ServiceKey4, dest: u32) -> Result<(), BackendError> {
+        self.server_keys.insert(key, dest);
+        Ok(())
+    }
+
+    fn remove_server_key(&mut self, key: ServiceKey4) -> Result<(), BackendError> {
+        self.server_keys.remove(&key);
+        Ok(())
+    }
+
+    fn interface_index(&self, name: &str) -> Option<u32> {
+        name.strip_prefix(INTERFACE)?.parse().ok()
+    }
+
+    fn interface_name(&self, index: u32) -> Option<String> {
+        Some(format!("{INTERFACE}{index}"))
     }
 
     fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError> {
@@ -218,7 +252,7 @@ fn empty_slot() -> Slot {
         hop_reply: 0,
         asked_forward: 0,
         asked_reply: 0,
-        zero: 0,
+        control: 0,
     }
 }
 
@@ -227,7 +261,9 @@ fn empty_shared() -> Shared {
         fresh: 0,
         zero: [0; 7],
         icmp_due_ns: 0,
-        zero2: [0; 7],
+        drop_count: 0,
+        drop_rate: 0,
+        zero2: [0; 5],
     }
 }
 

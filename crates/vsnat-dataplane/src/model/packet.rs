@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
+use vsnat_abi::flow::FlowKey4;
 use vsnat_core::{Checksum, Packet, Route, RouteQuery, checksum};
 
 /// Whom a frame was addressed to.
@@ -12,10 +13,12 @@ pub enum Kind {
     OtherHost,
 }
 
-/// Where the machine sends what, most specific first.
+/// Where the machine sends what, most specific first, and what it keeps.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
     pub routes: Vec<(Ipv4Net, Route)>,
+    /// Ports on which the machine itself listens.
+    pub sockets: Vec<u16>,
 }
 
 /// A frame that has arrived. Its transport checksum is complete.
@@ -91,6 +94,10 @@ impl Packet for ModelPacket {
         self.bytes.get(ETH_LEN)?;
         self.bytes.splice(ETH_LEN..ETH_LEN, [0; N]);
         Some(())
+    }
+
+    fn has_socket(&mut self, key: &FlowKey4) -> bool {
+        self.routes.sockets.contains(&key.dst_port.host())
     }
 
     fn route(&mut self, query: &RouteQuery) -> Route {

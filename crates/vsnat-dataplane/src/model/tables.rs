@@ -3,10 +3,13 @@
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 use vsnat_abi::counters::Reason;
+use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::filter_place;
 use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::hop::{ClientWay, Hop};
+use vsnat_abi::locality::{Locality, LocalityKey};
+use vsnat_abi::mark::MarkRule4;
 use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
@@ -14,7 +17,7 @@ use vsnat_abi::slot::Slot;
 use vsnat_abi::table::{Shared as SharedWords, Stash};
 use vsnat_core::{Inserted, Loop, Round, Shared, Tables};
 
-use crate::model::Model;
+use crate::model::{Model, block};
 
 impl Tables for Model {
     fn now_ns(&mut self) -> u64 {
@@ -85,6 +88,10 @@ impl Tables for Model {
         self.memory.shared.shared(0)
     }
 
+    fn decision(&self) -> Option<Shared<Decision>> {
+        self.decision.shared(0)
+    }
+
     fn stash(&self) -> Option<Shared<Stash>> {
         self.stash.shared(0)
     }
@@ -100,6 +107,24 @@ impl Tables for Model {
 
     fn find_service(&self, key: &ServiceKey4) -> Option<u32> {
         self.service_keys.get(key).copied()
+    }
+
+    fn find_server(&self, key: &ServiceKey4) -> Option<u32> {
+        self.server_keys.get(key).copied()
+    }
+
+    fn mark_rule(&self, index: u32) -> Option<Shared<MarkRule4>> {
+        self.memory.marks.shared(index)
+    }
+
+    fn locality(&self, key: &LocalityKey) -> Option<Shared<Locality>> {
+        self.localities.get(key)?.shared(0)
+    }
+
+    fn put_locality(&mut self, key: &LocalityKey, value: &Locality) -> Option<()> {
+        let place = block(&mut self.blocks, 1, || *value);
+        self.localities.insert(*key, place);
+        Some(())
     }
 
     fn service(&self, index: u32) -> Option<Shared<Service>> {

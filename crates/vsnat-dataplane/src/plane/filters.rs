@@ -6,6 +6,7 @@ use vsnat_abi::net::Be32;
 
 use crate::Backend;
 use crate::plane::Plane;
+use crate::plane::marks::Marked;
 
 impl<B: Backend> Plane<B> {
     /// Writes the filters anew, word by word: a bit that stays is never clear
@@ -15,14 +16,24 @@ impl<B: Backend> Plane<B> {
         let memory = *self.backend.memory();
         let mut vips = [0u64; FILTER_WORDS];
         let mut servers = [0u64; FILTER_WORDS];
+        match self.marked() {
+            Marked::Any => vips = [u64::MAX; FILTER_WORDS],
+            Marked::Addresses(addresses) => {
+                for address in addresses {
+                    set(&mut vips, Be32::from_bytes(address.octets()));
+                }
+            }
+        }
         for (_, service) in memory.services.iter() {
-            if service.used != 0 {
+            if service.used != 0 && !service.key.is_mark() {
                 set(&mut vips, service.key.vip);
             }
         }
         for (_, dest) in memory.dests.iter() {
             if dest.state != dest_state::FREE {
-                set(&mut vips, dest.service.vip);
+                if !dest.service.is_mark() {
+                    set(&mut vips, dest.service.vip);
+                }
                 set(&mut servers, dest.address);
             }
         }

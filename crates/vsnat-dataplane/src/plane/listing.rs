@@ -36,6 +36,8 @@ impl<B: Backend> Plane<B> {
                     key: *key,
                     scheduler: known.scheduler,
                     flags: known.flags,
+                    persistence: known.persistence,
+                    one_packet: known.one_packet,
                 };
                 let deleted = deleted.get(&key_to_kernel(*key)).copied();
                 self.service_view(spec, known, deleted.unwrap_or_default())
@@ -43,13 +45,31 @@ impl<B: Backend> Plane<B> {
             .collect()
     }
 
-    /// Every live connection, in the order of the table.
+    /// Every live connection and template, in the order of the table.
     pub fn connections(&self) -> Vec<ConnectionView> {
+        let mut all = Vec::new();
+        self.connections_from(0, u32::MAX, |view| all.push(view));
+        all
+    }
+
+    /// Hands on the connections in `count` slots from the one with index
+    /// `first`. Answers the index to go on with, or `None` behind the last.
+    pub fn connections_from(
+        &self,
+        first: u32,
+        count: u32,
+        mut each: impl FnMut(ConnectionView),
+    ) -> Option<u32> {
         let now = coarse_from_ns(self.backend.now_ns());
         let used = self.used_slots();
+        let end = first.saturating_add(count).min(used);
         let slots = self.backend.memory().slots;
-        let shared = (0..used).filter_map(|index| slots.shared(index));
-        shared.filter_map(|slot| connection(slot, now)).collect()
+        for slot in (first..end).filter_map(|index| slots.shared(index)) {
+            if let Some(view) = connection(slot, now) {
+                each(view);
+            }
+        }
+        (end < used).then_some(end)
     }
 
     pub fn table(&self) -> TableView {
@@ -132,9 +152,12 @@ impl<B: Backend> Plane<B> {
             spec: ServerSpec {
                 address: address(dest.address, dest.port),
                 weight: Weight::new(dest.weight).unwrap_or_default(),
+                upper_threshold: dest.upper,
+                lower_threshold: dest.lower,
             },
             active: counts.active,
             inactive: counts.inactive,
+            persistent: counts.persistent,
             counters: counters(totals),
             rates: Rates::default(),
         }
@@ -155,11 +178,11 @@ fn connection(slot: Shared<Slot>, now: u32) -> Option<ConnectionView> {
     let left = word.deadline().wrapping_sub(now);
     let left = if left < 1 << 31 { left } else { 0 };
     Some(ConnectionView {
-        protocol: Protocol::from_number(forward.protocol)?,
+        protocol: Protocol::from_number(forward.protocol),
         client: address(forward.src, forward.src_port),
         virtual_address: address(forward.dst, forward.dst_port),
         server: address(reply.src, reply.src_port),
-        state: state_of(word.state()),
+        state: state_of(&forward, word.state()),
         expires_ms: ms_from_coarse(left),
     })
 }

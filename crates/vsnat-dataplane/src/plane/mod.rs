@@ -7,9 +7,11 @@
 mod deny;
 mod filters;
 mod listing;
+mod marks;
 pub mod order;
 mod servers;
 mod services;
+mod settings;
 mod space;
 mod tables;
 mod views;
@@ -17,11 +19,14 @@ mod views;
 use std::collections::BTreeMap;
 
 use ipnet::Ipv4Net;
+use vsnat_abi::service::ServiceKey4;
 use vsnat_abi::time::coarse_from_ns;
-use vsnat_api::{Command, CommandError, Scheduler, SchedulerFlags, ServiceKey};
+use vsnat_api::{
+    Command, CommandError, MarkRule, Persistence, Scheduler, SchedulerFlags, ServiceKey,
+};
 
 use crate::plane::space::Space;
-use crate::{Backend, BackendError, Timeouts};
+use crate::{Backend, BackendError};
 
 /// The tables and their rules.
 #[derive(Debug)]
@@ -35,6 +40,9 @@ pub struct Plane<B> {
     /// What the deny table holds: nobody else writes it, and the kernel's trie
     /// answers by longest match only.
     deny: BTreeMap<Ipv4Net, u32>,
+    marks: Vec<MarkRule>,
+    /// Whose destinations a server's address and port are, newest last.
+    server_keys: BTreeMap<ServiceKey4, Vec<u32>>,
 }
 
 /// A service that is in force.
@@ -43,6 +51,8 @@ struct Known {
     index: u32,
     scheduler: Scheduler,
     flags: SchedulerFlags,
+    persistence: Option<Persistence>,
+    one_packet: bool,
     /// Destinations, newest first.
     dests: Vec<u32>,
     /// View written last, as a number within the service's views.
@@ -60,6 +70,8 @@ impl<B: Backend> Plane<B> {
             next_service: 0,
             next_dest: 0,
             deny: BTreeMap::new(),
+            marks: Vec::new(),
+            server_keys: BTreeMap::new(),
         };
         plane.adopt();
         plane
@@ -91,13 +103,10 @@ impl<B: Backend> Plane<B> {
             Command::Zero(key) => self.zero(*key),
             Command::DenyAdd(prefix) => self.deny_add(*prefix),
             Command::DenyDelete(prefix) => self.deny_delete(*prefix),
-        }
-    }
-
-    pub fn set_timeouts(&mut self, timeouts: &Timeouts) {
-        if let Some(mut settings) = self.backend.memory().settings.read(0) {
-            settings.timeouts = timeouts.coarse();
-            self.backend.memory().settings.write(0, settings);
+            Command::SetTimeouts(timeouts) => self.change_timeouts(*timeouts),
+            Command::Set(setting) => self.set(*setting),
+            Command::MarkAdd(rule) => self.mark_add(rule),
+            Command::MarkDelete(rule) => self.mark_delete(rule),
         }
     }
 
@@ -114,6 +123,7 @@ impl<B: Backend> Plane<B> {
     /// To be called every few seconds.
     pub fn tend(&mut self) {
         self.collect_dests(servers::TRASH_COARSE);
+        self.follow_interfaces();
     }
 
     fn now(&self) -> u64 {
@@ -139,7 +149,10 @@ impl<B: Backend> Plane<B> {
     /// left half-done. Where nothing was, nothing changes: schedulers go on
     /// where they stand.
     fn repair(&mut self) {
+        self.adopt_marks();
         self.rebuild_filters();
+        self.adopt_server_keys();
+        self.note_presence();
         let services: Vec<(ServiceKey, Known)> = self
             .services
             .iter()

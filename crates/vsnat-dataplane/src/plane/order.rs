@@ -29,6 +29,8 @@ pub struct Standing {
     pub last: Option<u32>,
     /// `wrr`: the current weight; 0 before the first server.
     pub current_weight: u64,
+    /// `lblc` and `lblcr`: since when they remember; 0: nothing yet.
+    pub bound: u64,
 }
 
 /// A view without its place in the ring, and its ring entries.
@@ -53,6 +55,8 @@ pub fn scheduler_number(name: Scheduler) -> u32 {
         Scheduler::Sh => scheduler::SH,
         Scheduler::Dh => scheduler::DH,
         Scheduler::Mh => scheduler::MH,
+        Scheduler::Lblc => scheduler::LBLC,
+        Scheduler::Lblcr => scheduler::LBLCR,
     }
 }
 
@@ -72,7 +76,9 @@ pub fn order(name: Scheduler, servers: &[Listed], standing: Standing) -> Order {
         | Scheduler::Sed
         | Scheduler::Nq
         | Scheduler::Fo
-        | Scheduler::Ovf => usable_in_order(servers),
+        | Scheduler::Ovf
+        | Scheduler::Lblc
+        | Scheduler::Lblcr => usable_in_order(servers),
         Scheduler::Twos => with_sums(usable_in_order(servers)),
         Scheduler::Sh => slots(tables::by_source(servers)),
         Scheduler::Dh => slots(tables::by_destination(servers)),
@@ -88,11 +94,15 @@ pub fn standing(view: &View, entry: impl Fn(u32) -> u64, picks: u64) -> Standing
     match scheduler_of(view.scheduler) {
         Some(Scheduler::Rr) => Standing {
             last: round_robin_last(view, entry, picks),
-            current_weight: 0,
+            ..Standing::default()
         },
         Some(Scheduler::Wrr) => Standing {
-            last: None,
             current_weight: weighted_current(view, entry, picks),
+            ..Standing::default()
+        },
+        Some(Scheduler::Lblc | Scheduler::Lblcr) => Standing {
+            bound: view.anchor,
+            ..Standing::default()
         },
         Some(
             Scheduler::Lc

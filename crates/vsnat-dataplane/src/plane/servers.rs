@@ -9,12 +9,12 @@ use vsnat_abi::destination::{Dest, dest_state};
 use vsnat_abi::net::{Be16, Be32};
 use vsnat_abi::service::{MAX_SERVERS_PER_SERVICE, ServiceKey4};
 use vsnat_abi::time::coarse_span_from_ms;
-use vsnat_api::{CommandError, ServerSpec, ServiceKey};
+use vsnat_api::{CommandError, Protocol, ServerSpec, ServiceKey};
 
 use crate::Backend;
 use crate::backend::Totals;
 use crate::plane::order::Standing;
-use crate::plane::services::key_to_kernel;
+use crate::plane::services::{key_from_kernel, key_to_kernel};
 use crate::plane::{Known, Plane};
 
 /// IPVS keeps a deleted server without connections for two minutes.
@@ -30,10 +30,11 @@ impl<B: Backend> Plane<B> {
         server: &ServerSpec,
     ) -> Result<(), CommandError> {
         let known = self.known(service)?;
-        check_address(server.address)?;
+        check_thresholds(server)?;
         if self.find_dest(&known, server.address).is_some() {
             return Err(CommandError::ServerExists);
         }
+        check_address(server.address)?;
         if known.dests.len() as u32 >= MAX_SERVERS_PER_SERVICE {
             return Err(CommandError::Full {
                 what: "servers of one service".to_owned(),
@@ -59,7 +60,10 @@ impl<B: Backend> Plane<B> {
             state: dest_state::AVAILABLE,
             weight: server.weight.get(),
             last_weight: server.weight.get(),
-            zero2: 0,
+            upper: server.upper_threshold,
+            lower: server.lower_threshold,
+            // What the index was overloaded with before is forgotten.
+            overload_epoch: before.overload_epoch.wrapping_add(1).max(1),
             order: self.next_order,
             idle_since: 0,
             baseline,
@@ -75,6 +79,7 @@ impl<B: Backend> Plane<B> {
             return Err(error);
         }
         self.services.insert(service, changed);
+        self.remember_server_key(index);
         self.next_order += 1;
         self.next_dest = index + 1;
         Ok(())
@@ -86,7 +91,7 @@ impl<B: Backend> Plane<B> {
         server: &ServerSpec,
     ) -> Result<(), CommandError> {
         let mut known = self.known(service)?;
-        check_address(server.address)?;
+        check_thresholds(server)?;
         let found = self.find_dest(&known, server.address);
         let index = found.ok_or(CommandError::NoSuchServer)?;
         let memory = *self.backend.memory();
@@ -100,9 +105,19 @@ impl<B: Backend> Plane<B> {
         } else {
             weight
         };
+        // As in IPVS an overload is forgotten where the limit is taken away or
+        // raised; otherwise the next connection that ends decides.
+        let upper = server.upper_threshold;
+        let forgotten = upper == 0 || upper > before.upper;
         let after = Dest {
             weight,
             last_weight,
+            upper,
+            lower: server.lower_threshold,
+            overload_epoch: match forgotten {
+                true => before.overload_epoch.wrapping_add(1).max(1),
+                false => before.overload_epoch,
+            },
             ..before
         };
         memory.dests.write(index, after);
@@ -133,7 +148,82 @@ impl<B: Backend> Plane<B> {
             dest.idle_since = 0;
             memory.dests.write(index, dest);
         }
+        self.forget_server_key(index);
         Ok(())
+    }
+
+    /// Lets the packet path know a server by its address and port.
+    fn remember_server_key(&mut self, index: u32) {
+        let Some((key, dest)) = self.server_key(index) else {
+            return;
+        };
+        self.server_keys.entry(key).or_default().push(dest);
+        self.put_server_key(key);
+    }
+
+    pub(super) fn forget_server_key(&mut self, index: u32) {
+        let Some((key, dest)) = self.server_key(index) else {
+            return;
+        };
+        if let Some(dests) = self.server_keys.get_mut(&key) {
+            dests.retain(|known| *known != dest);
+        }
+        self.put_server_key(key);
+    }
+
+    pub(super) fn adopt_server_keys(&mut self) {
+        let all: Vec<u32> = self
+            .services
+            .values()
+            .flat_map(|known| known.dests.clone())
+            .collect();
+        for index in all {
+            self.remember_server_key(index);
+        }
+    }
+
+    /// A server may serve several services; where one of them is for single
+    /// packets, its answers must find that one.
+    fn put_server_key(&mut self, key: ServiceKey4) {
+        let dests = self.server_keys.get(&key).cloned().unwrap_or_default();
+        let is_one_packet = |dest: &&u32| {
+            let service = self.backend.memory().dests.read(**dest);
+            let service = service.and_then(|dest| key_from_kernel(&dest.service));
+            let known = service.and_then(|key| self.services.get(&key));
+            known.is_some_and(|known| known.one_packet)
+        };
+        let chosen = dests.iter().rev().find(is_one_packet).or(dests.last());
+        let put = match chosen {
+            Some(dest) => self.backend.put_server_key(key, *dest),
+            None => {
+                self.server_keys.remove(&key);
+                self.backend.remove_server_key(key)
+            }
+        };
+        if let Err(error) = put {
+            tracing::warn!(%error, "answers of single packets may go untranslated");
+        }
+    }
+
+    fn server_key(&self, index: u32) -> Option<(ServiceKey4, u32)> {
+        let dest = self.backend.memory().dests.read(index)?;
+        let port = match dest.port {
+            Be16::ZERO => dest.service.port,
+            port => port,
+        };
+        // A service by mark may be of any protocol; UDP is what single packets
+        // are of.
+        let protocol = match dest.service.is_mark() {
+            true => Protocol::Udp.number(),
+            false => dest.service.protocol,
+        };
+        let key = ServiceKey4 {
+            vip: dest.address,
+            port,
+            protocol,
+            zero: 0,
+        };
+        Some((key, index))
     }
 
     /// Deleted servers of a service that is deleted too.
@@ -157,13 +247,16 @@ impl<B: Backend> Plane<B> {
                 continue;
             }
             let counts = memory.dest_counts.read(index).unwrap_or_default();
-            let held = counts.active != 0 || counts.inactive != 0;
+            let held = counts.active != 0 || counts.inactive != 0 || counts.persistent != 0;
             match (held, dest.idle_since) {
                 (true, _) => dest.idle_since = 0,
                 (false, 0) => dest.idle_since = now,
                 (false, since) if now.saturating_sub(since) >= idle => {
                     self.keep_totals(index, &dest);
-                    dest = Dest::default();
+                    dest = Dest {
+                        overload_epoch: dest.overload_epoch,
+                        ..Dest::default()
+                    };
                     freed += 1;
                 }
                 (false, _) => {}
@@ -259,6 +352,14 @@ fn step_back(known: &Known, deleted: u32, standing: Standing) -> Standing {
 
 fn is_at(dest: &Dest, address: SocketAddrV4) -> bool {
     dest.address.bytes() == address.ip().octets() && dest.port.host() == address.port()
+}
+
+/// IPVS asks for the thresholds before it looks for the server.
+fn check_thresholds(server: &ServerSpec) -> Result<(), CommandError> {
+    if !server.has_ordered_thresholds() {
+        return Err(CommandError::OutOfRange);
+    }
+    Ok(())
 }
 
 /// A server must be one host: IPVS refuses what is neither unicast nor local.

@@ -1,9 +1,14 @@
 //! Virtual services.
 
+use std::net::Ipv4Addr;
 use vsnat_abi::destination::dest_state;
 use vsnat_abi::net::{Be16, Be32};
-use vsnat_abi::service::{NO_VIEW, Service, ServiceKey4, VIEWS_PER_SERVICE};
-use vsnat_api::{CommandError, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec};
+
+use vsnat_abi::service::{NO_VIEW, Service, ServiceKey4, VIEWS_PER_SERVICE, service_flag};
+use vsnat_abi::time::{coarse_span_from_ms, ms_from_coarse};
+use vsnat_api::{
+    CommandError, Mark, Persistence, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec,
+};
 
 use crate::Backend;
 use crate::plane::order::{Standing, scheduler_of};
@@ -19,6 +24,10 @@ impl<B: Backend> Plane<B> {
         let service = Service {
             view: NO_VIEW,
             key,
+            flags: flags_of(spec),
+            persistence: persistence_of(spec),
+            netmask: netmask_of(spec),
+            zero: 0,
             order: self.next_order,
             used: 1,
             residue: [0; 5],
@@ -28,6 +37,8 @@ impl<B: Backend> Plane<B> {
             index,
             scheduler: spec.scheduler,
             flags: spec.flags,
+            persistence: spec.persistence,
+            one_packet: spec.one_packet,
             dests: Vec::new(),
             view: 0,
         };
@@ -38,6 +49,7 @@ impl<B: Backend> Plane<B> {
             self.forget_service(spec.key);
             return Err(failed(error));
         }
+        self.note_presence();
         self.next_order += 1;
         self.next_service = index + 1;
         Ok(())
@@ -47,7 +59,12 @@ impl<B: Backend> Plane<B> {
     pub(super) fn edit_service(&mut self, spec: &ServiceSpec) -> Result<(), CommandError> {
         let known = self.services.get(&spec.key);
         let mut known = known.ok_or(CommandError::NoSuchService)?.clone();
+        self.write_spec(known.index, spec);
+        known.persistence = spec.persistence;
+        known.one_packet = spec.one_packet;
         if known.scheduler == spec.scheduler && known.flags == spec.flags {
+            self.services.insert(spec.key, known);
+            self.note_presence();
             return Ok(());
         }
         let standing = match known.scheduler == spec.scheduler {
@@ -58,7 +75,18 @@ impl<B: Backend> Plane<B> {
         known.flags = spec.flags;
         self.publish(&mut known, standing)?;
         self.services.insert(spec.key, known);
+        self.note_presence();
         Ok(())
+    }
+
+    fn write_spec(&self, index: u32, spec: &ServiceSpec) {
+        let services = self.backend.memory().services;
+        if let Some(mut service) = services.read(index) {
+            service.flags = flags_of(spec);
+            service.persistence = persistence_of(spec);
+            service.netmask = netmask_of(spec);
+            services.write(index, service);
+        }
     }
 
     pub(super) fn delete_service(&mut self, key: ServiceKey) -> Result<(), CommandError> {
@@ -123,6 +151,8 @@ impl<B: Backend> Plane<B> {
             index,
             scheduler: scheduler.unwrap_or(Scheduler::Wlc),
             flags: SchedulerFlags::from_bits(read.map_or(0, |view| view.flags as u8)),
+            persistence: persistence_in(service),
+            one_packet: service.flags & service_flag::ONE_PACKET != 0,
             dests: dests.into_iter().map(|(_, dest)| dest).collect(),
             view: view.unwrap_or(0) % VIEWS_PER_SERVICE,
         };
@@ -141,6 +171,7 @@ impl<B: Backend> Plane<B> {
         };
         memory.services.write(known.index, free);
         for index in known.dests {
+            self.forget_server_key(index);
             if let Some(mut dest) = memory.dests.read(index) {
                 dest.state = dest_state::ORPHANED;
                 dest.idle_since = 0;
@@ -150,6 +181,7 @@ impl<B: Backend> Plane<B> {
         self.orphan_deleted(key_to_kernel(key));
         self.space.release(known.index, self.backend.now_ns());
         self.rebuild_filters();
+        self.note_presence();
     }
 
     /// Indices are handed out in turn, so that one is not reused while a
@@ -168,17 +200,55 @@ impl<B: Backend> Plane<B> {
     }
 }
 
+fn flags_of(spec: &ServiceSpec) -> u32 {
+    let mut flags = 0;
+    if spec.persistence.is_some() {
+        flags |= service_flag::PERSISTENT;
+    }
+    if spec.one_packet {
+        flags |= service_flag::ONE_PACKET;
+    }
+    flags
+}
+
+fn persistence_of(spec: &ServiceSpec) -> u32 {
+    let timeout_s = spec.persistence.map_or(0, |p| p.timeout_s);
+    coarse_span_from_ms(u64::from(timeout_s) * 1_000)
+}
+
+fn netmask_of(spec: &ServiceSpec) -> Be32 {
+    let netmask = spec.persistence.map(|p| p.netmask);
+    Be32::from_bytes(netmask.unwrap_or(Persistence::EVERY_CLIENT).octets())
+}
+
+fn persistence_in(service: &Service) -> Option<Persistence> {
+    if service.flags & service_flag::PERSISTENT == 0 {
+        return None;
+    }
+    Some(Persistence {
+        timeout_s: (ms_from_coarse(service.persistence) / 1_000) as u32,
+        netmask: Ipv4Addr::from(service.netmask.bytes()),
+    })
+}
+
 pub(crate) fn key_to_kernel(key: ServiceKey) -> ServiceKey4 {
-    ServiceKey4 {
-        vip: Be32::from_bytes(key.address.ip().octets()),
-        port: Be16::from_host(key.address.port()),
-        protocol: key.protocol.number(),
-        zero: 0,
+    match key {
+        ServiceKey::Address { protocol, address } => ServiceKey4 {
+            vip: Be32::from_bytes(address.ip().octets()),
+            port: Be16::from_host(address.port()),
+            protocol: protocol.number(),
+            zero: 0,
+        },
+        ServiceKey::Mark { mark } => ServiceKey4::of_mark(mark.get()),
     }
 }
 
 pub(crate) fn key_from_kernel(key: &ServiceKey4) -> Option<ServiceKey> {
-    Some(ServiceKey {
+    if key.is_mark() {
+        let mark = Mark::new(key.vip.host()).ok()?;
+        return Some(ServiceKey::Mark { mark });
+    }
+    Some(ServiceKey::Address {
         protocol: Protocol::from_number(key.protocol)?,
         address: super::listing::address(key.vip, key.port),
     })

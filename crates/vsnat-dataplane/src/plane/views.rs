@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{Ordering, fence};
 
-use vsnat_abi::service::{VIEWS_PER_SERVICE, View};
+use vsnat_abi::service::{VIEWS_PER_SERVICE, View, scheduler, scheduler_flag};
 use vsnat_api::CommandError;
 
 use crate::Backend;
@@ -32,7 +32,15 @@ impl<B: Backend> Plane<B> {
         let index = known.index * VIEWS_PER_SERVICE + number;
         let view = View {
             ring: first,
-            flags: u32::from(known.flags.bits()),
+            flags: u32::from(known.flags.bits()) | self.limits_of(known),
+            anchor: match order.view.scheduler {
+                // What was remembered before this scheduler was chosen is void.
+                scheduler::LBLC | scheduler::LBLCR => match standing.bound {
+                    0 => self.backend.now_ns(),
+                    bound => bound,
+                },
+                _ => order.view.anchor,
+            },
             cursor_base: memory.cursors.read(known.index).unwrap_or(0),
             ..order.view
         };
@@ -79,6 +87,15 @@ impl<B: Backend> Plane<B> {
         let cursor = memory.cursors.read(known.index).unwrap_or(0);
         let picks = cursor.wrapping_sub(view.cursor_base);
         standing(&view, |at| memory.ring.read(at).unwrap_or(0), picks)
+    }
+
+    fn limits_of(&self, known: &Known) -> u32 {
+        let dests = self.backend.memory().dests;
+        let is_limited = |index: &u32| dests.read(*index).is_some_and(|dest| dest.upper != 0);
+        match known.dests.iter().any(is_limited) {
+            true => scheduler_flag::LIMITED,
+            false => 0,
+        }
     }
 
     fn listed(&self, known: &Known) -> Vec<Listed> {

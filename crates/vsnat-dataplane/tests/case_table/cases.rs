@@ -77,7 +77,7 @@ pub fn tcp_both_ways(world: &mut dyn World) {
     let connection = world.connections()[0];
     assert_eq!(connection.state, ConnectionState::Established);
     assert_eq!(connection.client, endpoint(client.0, client.1));
-    assert_eq!(connection.virtual_address, key.address);
+    assert_eq!(Some(connection.virtual_address), key.address());
     assert_eq!(connection.server, endpoint(SERVER_A, 80));
     let service = &world.services()[0];
     assert_eq!(
@@ -309,7 +309,7 @@ pub fn one_client_port_to_two_vips_on_one_server(world: &mut dyn World) {
     }
 }
 
-pub fn a_taken_port_goes_to_the_next_server(world: &mut dyn World) {
+pub fn a_taken_port_is_replaced_and_the_turn_is_kept(world: &mut dyn World) {
     let vip = world.vip();
     web(world);
     let key = service(world, Protocol::Tcp, 8080);
@@ -324,7 +324,8 @@ pub fn a_taken_port_goes_to_the_next_server(world: &mut dyn World) {
     );
     let out = Frame::outer(client, (vip, 8080)).tcp(Flags::Syn);
     let out = read(&sent(world, Side::Outer, out));
-    assert_eq!((out.src, out.dst), (client, (SERVER_B, 80)));
+    assert_eq!((out.src.0, out.dst), (client.0, (SERVER_A, 80)));
+    assert_ne!(out.src.1, client.1, "the other flow has this reply key");
 }
 
 pub fn weight_zero_keeps_what_is_open(world: &mut dyn World) {
@@ -336,10 +337,7 @@ pub fn weight_zero_keeps_what_is_open(world: &mut dyn World) {
         Side::Outer,
         Frame::outer(client, (vip, 80)).tcp(Flags::Syn),
     );
-    let server = ServerSpec {
-        address: endpoint(SERVER_A, 80),
-        weight: Weight::new(0).unwrap(),
-    };
+    let server = ServerSpec::new(endpoint(SERVER_A, 80), Weight::new(0).unwrap());
     world
         .apply(&Command::EditServer { service, server })
         .unwrap();

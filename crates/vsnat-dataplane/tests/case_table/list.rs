@@ -16,7 +16,7 @@ cases! {
     cases::servers_own_traffic_passes,
     cases::reuse_of_a_closed_port_opens_in_place,
     cases::one_client_port_to_two_vips_on_one_server,
-    cases::a_taken_port_goes_to_the_next_server,
+    cases::a_taken_port_is_replaced_and_the_turn_is_kept,
     cases::weight_zero_keeps_what_is_open,
     cases::a_server_added_again_gets_its_connections_back,
     cases::a_deleted_service_leaves_its_clients_in_silence,

@@ -84,26 +84,19 @@ pub fn endpoint(ip: [u8; 4], port: u16) -> SocketAddrV4 {
 }
 
 pub fn service(world: &dyn World, protocol: Protocol, port: u16) -> ServiceKey {
-    ServiceKey {
+    ServiceKey::Address {
         protocol,
         address: endpoint(world.vip(), port),
     }
 }
 
 pub fn add_service(world: &mut dyn World, key: ServiceKey, scheduler: Scheduler) {
-    let spec = ServiceSpec {
-        key,
-        scheduler,
-        flags: Default::default(),
-    };
+    let spec = ServiceSpec::new(key, scheduler);
     world.apply(&Command::AddService(spec)).unwrap();
 }
 
 pub fn add_server(world: &mut dyn World, service: ServiceKey, address: SocketAddrV4, weight: u32) {
-    let server = ServerSpec {
-        address,
-        weight: Weight::new(weight).unwrap(),
-    };
+    let server = ServerSpec::new(address, Weight::new(weight).unwrap());
     world
         .apply(&Command::AddServer { service, server })
         .unwrap();

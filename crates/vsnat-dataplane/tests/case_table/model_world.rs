@@ -97,10 +97,14 @@ impl World for ModelWorld {
     }
 }
 
+/// A port of the model's machine with a socket of its own.
+pub const LISTENED_PORT: u16 = 2_222;
+
 fn routes() -> Routes {
     let mac = |m: [u8; 6]| u64::from_le_bytes([m[0], m[1], m[2], m[3], m[4], m[5], 0, 0]);
     let gateway = Be32::from_bytes([198, 51, 100, 254]);
     Routes {
+        sockets: vec![LISTENED_PORT],
         routes: vec![
             (
                 "10.9.0.0/24".parse().unwrap(),
