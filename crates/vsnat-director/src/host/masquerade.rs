@@ -126,7 +126,7 @@ fn script(rules: &Rules) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(
         script,
-        "{rule} meta l4proto {{ tcp, udp }} masquerade to :{low}-{high}"
+        "{rule} meta l4proto {{ tcp, udp, sctp }} masquerade to :{low}-{high}"
     );
     let _ = writeln!(script, "{rule} masquerade");
     script
