@@ -45,21 +45,27 @@ pub struct ProcArgs {
 
 /// The tables by the names of IPVS's files.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "snake_case")]
 enum ProcTable {
-    IpVs,
-    IpVsConn,
-    IpVsStats,
+    #[value(name = ProcTable::Services.file())]
+    Services,
+    #[value(name = ProcTable::Connections.file())]
+    Connections,
+    #[value(name = ProcTable::Stats.file())]
+    Stats,
 }
 
 impl ProcTable {
-    const ALL: [ProcTable; 3] = [ProcTable::IpVs, ProcTable::IpVsConn, ProcTable::IpVsStats];
+    const ALL: [ProcTable; 3] = [
+        ProcTable::Services,
+        ProcTable::Connections,
+        ProcTable::Stats,
+    ];
 
     const fn file(self) -> &'static str {
         match self {
-            ProcTable::IpVs => "ip_vs",
-            ProcTable::IpVsConn => "ip_vs_conn",
-            ProcTable::IpVsStats => "ip_vs_stats",
+            ProcTable::Services => "ip_vs",
+            ProcTable::Connections => "ip_vs_conn",
+            ProcTable::Stats => "ip_vs_stats",
         }
     }
 }
@@ -133,9 +139,9 @@ fn remove(folder: &Path) {
 
 fn write(client: &Client, table: ProcTable, out: &mut dyn Write) -> anyhow::Result<()> {
     match table {
-        ProcTable::IpVs => out.write_all(ip_vs(&client.services()?).as_bytes())?,
-        ProcTable::IpVsStats => out.write_all(ip_vs_stats(&client.services()?).as_bytes())?,
-        ProcTable::IpVsConn => {
+        ProcTable::Services => out.write_all(ip_vs(&client.services()?).as_bytes())?,
+        ProcTable::Stats => out.write_all(ip_vs_stats(&client.services()?).as_bytes())?,
+        ProcTable::Connections => {
             let mut rows = IpVsConn::default();
             out.write_all(IpVsConn::TITLE.as_bytes())?;
             client.connections(|connection| -> anyhow::Result<()> {
