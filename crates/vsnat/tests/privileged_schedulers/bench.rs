@@ -1,7 +1,8 @@
-//! The cluster that all recordings are replayed on.
+//! The cluster that all recordings are replayed on, with the addresses of the
+//! network they were made in: hashing schedulers choose by them.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddrV4, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -10,11 +11,18 @@ use socket2::{Domain, Socket, Type};
 use vsnat_lab::servers::echo::EchoServer;
 use vsnat_lab::servers::http::HttpServer;
 use vsnat_lab::servers::{Capacity, SERVER_HEADER, ServerOptions};
-use vsnat_lab::{CLIENTS, Node, Plan};
+use vsnat_lab::{INNER_INTERFACE, Node, OUTER_INTERFACE, Plan};
 
-use crate::recording::{Mode, Outcome, Recording, Row};
+use crate::recording::{Attempt, Mode, Outcome, Recording, Row, SERVERS, server_address};
 use crate::scenario::Scene;
 
+const VIP: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 100);
+const OUTER_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 1);
+const INNER_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 1);
+/// What the clients reach through the director: services by mark.
+const BEHIND: &str = "10.0.3.0/24";
+/// Last octets of the clients' addresses.
+const CLIENTS: std::ops::RangeInclusive<u8> = 10..=73;
 const TCP_PORT: u16 = 80;
 const UDP_PORT: u16 = 53;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,15 +39,21 @@ pub type Held = Vec<OwnedFd>;
 
 impl Bench {
     pub fn new() -> Self {
-        let scene = Scene::new("scaorders", &Plan::default());
-        let servers = scene.cluster.servers().into_iter().map(|(node, address)| {
-            let namespace = scene.cluster.namespace(node);
-            let name = name(node);
-            let echo_address = SocketAddrV4::new(*address.ip(), UDP_PORT);
+        let mut scene = Scene::without_director("scaorders", &Plan::default());
+        address_everybody(&scene);
+        scene.start_director(&format!(
+            "[director]\nouter = \"{OUTER_INTERFACE}\"\ninner = [\"{INNER_INTERFACE}\"]\n\
+             vips = [\"{VIP}/24\"]\n"
+        ));
+        let servers = (1..=SERVERS).map(|number| {
+            let namespace = scene.server(number);
+            let name = number.to_string();
+            let address = server_address(number);
+            let echo_address = SocketAddrV4::new(address, UDP_PORT);
             let echo = EchoServer::start(&namespace, &name, echo_address).unwrap();
             let options = ServerOptions {
                 name,
-                address: SocketAddrV4::new(*address.ip(), TCP_PORT),
+                address: SocketAddrV4::new(address, TCP_PORT),
                 capacity: Capacity::Unlimited,
             };
             (HttpServer::start(&namespace, &options).unwrap(), echo)
@@ -51,6 +65,10 @@ impl Bench {
     }
 
     pub fn add_service(&self, recording: &Recording) {
+        for rule in &recording.marks {
+            let words: Vec<&str> = rule.split_whitespace().collect();
+            self.scene.director().ctl(&words).unwrap();
+        }
         for command in &recording.commands {
             self.scene.ipvsadm(command);
         }
@@ -59,14 +77,14 @@ impl Bench {
     /// Does what the recorded client did; gives where each connection ended
     /// and those that are open.
     pub fn connect(&self, recording: &Recording) -> (Vec<Outcome>, Held) {
-        let target = recording.address;
         let connect = || {
             let mut held = Held::new();
-            let outcomes = (0..recording.order.len()).map(|index| match recording.mode {
-                Mode::Datagrams => datagram(target, &mut held),
-                Mode::Sequence => close(open(target)),
-                Mode::Alternate if index % 2 == 1 => close(open(target)),
-                Mode::Alternate | Mode::Hold => hold(open(target), &mut held),
+            let attempts = recording.attempts.iter().enumerate();
+            let outcomes = attempts.map(|(index, attempt)| match recording.mode {
+                Mode::Datagrams => datagram(attempt, &mut held),
+                Mode::Sequence => close(open(attempt)),
+                Mode::Alternate if index % 2 == 1 => close(open(attempt)),
+                Mode::Alternate | Mode::Hold => hold(open(attempt), &mut held),
             });
             (outcomes.collect(), held)
         };
@@ -85,7 +103,7 @@ impl Bench {
         }
     }
 
-    fn rows(&self, recording: &Recording) -> Vec<Row> {
+    pub fn rows(&self, recording: &Recording) -> Vec<Row> {
         let list = self
             .scene
             .ipvsadm(&format!("-L -n --nosort {}", recording.service));
@@ -95,10 +113,26 @@ impl Bench {
     }
 }
 
-fn name(node: Node) -> String {
-    match node {
-        Node::Server(number) => number.to_string(),
-        Node::Client | Node::Director => panic!("{node} is no real server"),
+/// Gives every node its address of the recorded network, besides the lab's own.
+fn address_everybody(scene: &Scene) {
+    let cluster = &scene.cluster;
+    let director = format!(
+        "address add {OUTER_ADDRESS}/24 dev {OUTER_INTERFACE}\n\
+         address add {INNER_ADDRESS}/24 dev {INNER_INTERFACE}\n"
+    );
+    cluster.director().ip_batch(&director).unwrap();
+    let mut client: String = CLIENTS
+        .map(|last| format!("address add 10.0.1.{last}/24 dev eth0\n"))
+        .collect();
+    client += &format!("route add {BEHIND} via {OUTER_ADDRESS}\n");
+    cluster.client().ip_batch(&client).unwrap();
+    for number in 1..=SERVERS {
+        let address = server_address(number);
+        let lines = format!("address add {address}/24 dev eth0\n");
+        cluster
+            .namespace(Node::Server(number))
+            .ip_batch(&lines)
+            .unwrap();
     }
 }
 
@@ -117,17 +151,18 @@ fn row(line: &str) -> Row {
 /// A source port is used once. The services share their real servers, and a
 /// server cannot tell two services' connections from one port apart: the
 /// second would be given to the next server, out of the recorded order.
-fn unused_source() -> SocketAddrV4 {
+fn unused_source(client: Ipv4Addr) -> SocketAddrV4 {
     static NEXT: AtomicU16 = AtomicU16::new(10_000);
-    SocketAddrV4::new(CLIENTS[0], NEXT.fetch_add(1, Ordering::Relaxed))
+    SocketAddrV4::new(client, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 type Opened = Option<(u8, TcpStream)>;
 
 /// Opens a connection and asks who is at its end; none if it is refused.
-fn open(target: SocketAddrV4) -> Opened {
+fn open(attempt: &Attempt) -> Opened {
+    let target = attempt.target;
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&unused_source().into()).unwrap();
+    socket.bind(&unused_source(attempt.client).into()).unwrap();
     match socket.connect_timeout(&target.into(), PATIENCE) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => return None,
@@ -171,8 +206,9 @@ fn close(opened: Opened) -> Outcome {
 }
 
 /// The socket stays, so that no later one gets its port.
-fn datagram(target: SocketAddrV4, held: &mut Held) -> Outcome {
-    let socket = UdpSocket::bind(unused_source()).unwrap();
+fn datagram(attempt: &Attempt, held: &mut Held) -> Outcome {
+    let target = attempt.target;
+    let socket = UdpSocket::bind(unused_source(attempt.client)).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.connect(target).unwrap();
     socket.send(b"who").unwrap();

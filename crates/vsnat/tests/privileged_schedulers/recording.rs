@@ -3,7 +3,12 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use vsnat_lab::{VIP, server_address};
+/// The recorded network had four servers.
+pub const SERVERS: u8 = 4;
+
+pub fn server_address(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 2, 10 + number)
+}
 
 /// How the recorded client treated its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +39,24 @@ pub struct Row {
     pub inactive: u32,
 }
 
+/// A connection that the recorded client asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    pub client: Ipv4Addr,
+    pub target: SocketAddrV4,
+}
+
 #[derive(Debug)]
 pub struct Recording {
-    /// ipvsadm's arguments, with this cluster's addresses.
+    /// Rules that mark packets, as arguments of the executable.
+    pub marks: Vec<String>,
+    /// ipvsadm's arguments.
     pub commands: Vec<String>,
-    /// As ipvsadm names it, such as `-t 192.168.28.167:2001`.
+    /// As ipvsadm names it, such as `-t 10.0.1.100:2001`.
     pub service: String,
-    pub address: SocketAddrV4,
+    pub scheduler: String,
     pub mode: Mode,
+    pub attempts: Vec<Attempt>,
     pub order: Vec<Outcome>,
     /// Newest server first, as the kernel keeps them.
     pub rows: Vec<Row>,
@@ -49,23 +64,56 @@ pub struct Recording {
 
 impl Recording {
     pub fn parse(text: &str) -> Self {
-        let commands: Vec<String> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("$ ipvsadm "))
-            .map(translate)
-            .collect();
+        let run = |program: &str| {
+            let prefix = format!("$ {program} ");
+            let lines = text.lines().filter_map(move |line| {
+                line.strip_prefix(&prefix)
+                    .map(|rest| rest.trim().to_owned())
+            });
+            lines.collect::<Vec<String>>()
+        };
+        let commands = run("ipvsadm");
         let words: Vec<&str> = commands[0].split_whitespace().collect();
         let order = text.lines().find_map(|line| line.strip_prefix("order: "));
         let rows = text.lines().filter(|line| line.starts_with("  -> "));
         Recording {
+            marks: run("iptables").iter().map(|rule| mark(rule)).collect(),
             service: words[1..3].join(" "),
-            address: words[2].parse().unwrap(),
+            scheduler: words[4].to_owned(),
             mode: mode(text),
+            attempts: text.lines().filter_map(attempt).collect(),
             order: order.unwrap().split_whitespace().map(outcome).collect(),
             rows: rows.map(row).collect(),
             commands,
         }
     }
+
+    /// Whether chance decided: another run gives another order.
+    pub fn is_random(&self) -> bool {
+        self.scheduler == "twos"
+    }
+}
+
+/// The recorded director marked by `-p tcp --dport PORT -j MARK --set-mark MARK`.
+fn mark(rule: &str) -> String {
+    let words: Vec<&str> = rule.split_whitespace().collect();
+    let after = |option: &str| {
+        let place = words.iter().position(|word| *word == option);
+        words[place.unwrap() + 1]
+    };
+    let (mark, protocol, port) = (after("--set-mark"), after("-p"), after("--dport"));
+    format!("mark add --mark {mark} --protocol {protocol} --ports {port}")
+}
+
+/// `1 10.0.1.10:36005 10.0.3.1:2079 rs3`
+fn attempt(line: &str) -> Option<Attempt> {
+    let mut words = line.split_whitespace();
+    words.next()?.parse::<u32>().ok()?;
+    let client: SocketAddrV4 = words.next()?.parse().ok()?;
+    Some(Attempt {
+        client: *client.ip(),
+        target: words.next()?.parse().ok()?,
+    })
 }
 
 fn mode(text: &str) -> Mode {
@@ -95,29 +143,9 @@ fn row(line: &str) -> Row {
     let port = u16::from_str_radix(port, 16).unwrap();
     let [weight, active, inactive] = [3, 4, 5].map(|word: usize| words[word].parse().unwrap());
     Row {
-        server: SocketAddrV4::new(here(address), port),
+        server: SocketAddrV4::new(address, port),
         weight,
         active,
         inactive,
-    }
-}
-
-fn translate(arguments: &str) -> String {
-    let words = arguments.split_whitespace().map(|word| {
-        let address: Result<SocketAddrV4, _> = word.parse();
-        match address {
-            Ok(address) => SocketAddrV4::new(here(*address.ip()), address.port()).to_string(),
-            Err(_) => word.to_owned(),
-        }
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// The recorded network was 10.0.1.0/24 with the VIP, and servers 10.0.2.11-14.
-fn here(recorded: Ipv4Addr) -> Ipv4Addr {
-    match recorded.octets() {
-        [10, 0, 1, 100] => VIP,
-        [10, 0, 2, last @ 11..=14] => server_address(last - 10),
-        _ => panic!("{recorded} has no counterpart here"),
     }
 }

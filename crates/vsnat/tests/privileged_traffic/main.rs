@@ -9,6 +9,7 @@
 )]
 
 mod addresses;
+mod all_ports;
 mod bulk;
 mod frame;
 mod links;
