@@ -172,19 +172,23 @@ pub fn masquerade_rules(
     if networks.is_empty() {
         return None;
     }
+    let services: Vec<u16> = services.into_iter().filter_map(port_of).collect();
+    // A service on all ports would get nothing if the masquerade took them.
+    let whole = match services.contains(&0) {
+        true => PortRange::ephemeral(),
+        false => PortRange::UNPRIVILEGED,
+    };
     Some(Rules {
         table: masquerade::table_of(name),
         outer: config.outer.clone(),
         networks,
-        ports: PortRange::without(services.into_iter().filter_map(own_port)),
+        ports: whole.without(services),
     })
 }
 
-/// The port that a service alone has. One on all ports, or by mark, leaves the
-/// masquerade's ports alone.
-fn own_port(service: ServiceKey) -> Option<u16> {
-    let address = service.address()?;
-    Some(address.port()).filter(|port| *port != 0)
+/// The port of a service; those by mark have none.
+fn port_of(service: ServiceKey) -> Option<u16> {
+    Some(service.address()?.port())
 }
 
 /// The networks of the inner interfaces, none inside another.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::fs;
 
 use ipnet::Ipv4Net;
 use vsnat_config::DirectorName;
@@ -15,6 +16,14 @@ use super::tool::{Tool, ToolError};
 
 /// Ports below are for services with privileges; a client never has them.
 const LOWEST_PORT: u16 = 1024;
+
+const EPHEMERAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/// The kernel's default.
+const DEFAULT_EPHEMERAL: PortRange = PortRange {
+    low: 32_768,
+    high: 60_999,
+};
 
 /// What the table holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +43,37 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    /// The largest gap above the privileged ports that holds no service port.
-    pub fn without(services: impl IntoIterator<Item = u16>) -> Self {
-        let taken: BTreeSet<u16> = services.into_iter().filter(|p| *p >= LOWEST_PORT).collect();
+    /// The ports that a client may have.
+    pub const UNPRIVILEGED: PortRange = PortRange {
+        low: LOWEST_PORT,
+        high: u16::MAX,
+    };
+
+    /// The ports that programs of this host get when they ask for none: what a
+    /// service on all ports leaves to others.
+    pub fn ephemeral() -> Self {
+        let text = fs::read_to_string(EPHEMERAL_PORTS).unwrap_or_default();
+        let ports: Vec<u16> = text
+            .split_whitespace()
+            .filter_map(|port| port.parse().ok())
+            .collect();
+        match ports[..] {
+            [low, high] if low < high && high > LOWEST_PORT => PortRange {
+                low: low.max(LOWEST_PORT),
+                high,
+            },
+            _ => DEFAULT_EPHEMERAL,
+        }
+    }
+
+    /// The largest gap in it that holds no service port.
+    pub fn without(self, services: impl IntoIterator<Item = u16>) -> Self {
+        let is_inside = |port: &u16| (self.low..=self.high).contains(port);
+        let taken: BTreeSet<u16> = services.into_iter().filter(is_inside).collect();
         let mut largest = PortRange { low: 1, high: 0 };
-        let mut low = u32::from(LOWEST_PORT);
+        let mut low = u32::from(self.low);
         let ends = taken.iter().map(|port| u32::from(*port));
-        for end in ends.chain([u32::from(u16::MAX) + 1]) {
+        for end in ends.chain([u32::from(self.high) + 1]) {
             // A gap needs at least one port; both ends fit into 16 bits then.
             if end > low && end - low > largest.size() {
                 largest = PortRange {
@@ -137,7 +170,7 @@ mod tests {
     use super::*;
 
     fn range(services: &[u16]) -> (u16, u16) {
-        let PortRange { low, high } = PortRange::without(services.iter().copied());
+        let PortRange { low, high } = PortRange::UNPRIVILEGED.without(services.iter().copied());
         (low, high)
     }
 
@@ -150,6 +183,12 @@ mod tests {
         assert_eq!(range(&[8080]), (8081, 65535));
         assert_eq!(range(&[60000, 8080]), (8081, 59999));
         assert_eq!(range(&[8080, 8080, 8081]), (8082, 65535));
+    }
+
+    #[test]
+    fn the_range_keeps_within_what_is_asked_for() {
+        let PortRange { low, high } = DEFAULT_EPHEMERAL.without([80, 32_768, 60_999, 61_000]);
+        assert_eq!((low, high), (32_769, 60_998));
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn rules_of_others_are_untouched() {
         "table ip nat { chain post { type nat hook postrouting priority 100; policy accept;\n}\n}",
     );
     let before = bench.snapshot();
-    let rules = rules(&bench, PortRange::without([]));
+    let rules = rules(&bench, PortRange::UNPRIVILEGED.without([]));
     let exists = || masquerade::exists(&rules.table).unwrap();
     bench.on_host(|| {
         masquerade::check(&rules).unwrap();

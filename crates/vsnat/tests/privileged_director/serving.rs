@@ -65,6 +65,10 @@ fn masquerade_keeps_clear_of_new_services() {
     assert!(bench.snapshot().contains("masquerade to :8081-65535"));
     assert_eq!(bench.ipvsadm("-A -t 192.168.28.167:60000").0, 0);
     assert!(bench.snapshot().contains("masquerade to :8081-59999"));
+    // Programs of a namespace get ports from 32768 to 60999 unless it is told
+    // otherwise; a service on all ports leaves no more than those.
+    assert_eq!(bench.ipvsadm("-A -t 192.168.28.168:0 -p 60").0, 0);
+    assert!(bench.snapshot().contains("masquerade to :32768-59999"));
     assert_eq!(bench.ipvsadm("-C").0, 0);
     assert!(bench.snapshot().contains("masquerade to :1024-65535"));
 }

@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Anything, and where the director listens itself.
 const PORT: u16 = 7_000;
 const OWN_PORT: u16 = 2_222;
+/// Of a server to the outside: each from another port.
+const CONNECTIONS: usize = 20;
 
 #[test]
 fn the_director_and_its_masquerade_are_spared() {
@@ -21,7 +23,7 @@ fn the_director_and_its_masquerade_are_spared() {
         servers: 1,
         ..Plan::default()
     };
-    let scene = Scene::new("tr-all", &plan);
+    let scene = Scene::new("trall", &plan);
     let (_, server) = scene.cluster.servers()[0];
     scene.ipvsadm(&format!("-A -t {VIP}:0 -s rr -p 60"));
     scene.ipvsadm(&format!("-a -t {VIP}:0 -r {} -m", server.ip()));
@@ -39,12 +41,15 @@ fn the_director_and_its_masquerade_are_spared() {
     assert_eq!(greeting(&client, service(PORT)), "a server");
     assert_eq!(greeting(&client, service(OWN_PORT)), "the director");
     let server = scene.server(1);
-    for _ in 0..20 {
+    for _ in 0..CONNECTIONS {
         assert_eq!(greeting(&server, outside), "a client", "masqueraded");
     }
 
     // As IPVS, which takes them all.
-    scene.director().ctl(&["set", "port_zero_spares_local=0"]).unwrap();
+    scene
+        .director()
+        .ctl(&["set", "port_zero_spares_local=0"])
+        .unwrap();
     assert_eq!(greeting(&client, service(OWN_PORT)), "a server");
     assert_eq!(greeting(&client, service(PORT)), "a server");
 }
