@@ -1,16 +1,13 @@
 //! A service on all ports takes what no other service has, and leaves alone
 //! what the director itself serves and what answers its servers.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddrV4, TcpListener, TcpStream};
-use std::thread;
-use std::time::Duration;
+use std::net::SocketAddrV4;
 
-use vsnat_lab::{CLIENTS, Namespace, Plan, VIP};
+use vsnat_lab::{CLIENTS, Plan, VIP};
 
+use crate::greeting::{greet, greeting};
 use crate::scenario::Scene;
 
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Anything, and where the director listens itself.
 const PORT: u16 = 7_000;
 const OWN_PORT: u16 = 2_222;
@@ -52,26 +49,4 @@ fn the_director_and_its_masquerade_are_spared() {
         .unwrap();
     assert_eq!(greeting(&client, service(OWN_PORT)), "a server");
     assert_eq!(greeting(&client, service(PORT)), "a server");
-}
-
-/// Greets everybody who connects, for as long as the test lasts.
-fn greet(namespace: &Namespace, address: SocketAddrV4, words: &'static str) {
-    let listener = namespace.run(|| TcpListener::bind(address)).unwrap();
-    let listener = listener.unwrap();
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            // A client that left again is not the server's business.
-            let _ = client.and_then(|mut client| client.write_all(words.as_bytes()));
-        }
-    });
-}
-
-#[track_caller]
-fn greeting(namespace: &Namespace, address: SocketAddrV4) -> String {
-    let connect = || TcpStream::connect_timeout(&address.into(), PATIENCE);
-    let mut server = namespace.run(connect).unwrap().unwrap();
-    server.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut words = String::new();
-    server.read_to_string(&mut words).unwrap();
-    words
 }

@@ -11,7 +11,9 @@
 mod addresses;
 mod all_ports;
 mod bulk;
+mod by_mark;
 mod frame;
+mod greeting;
 mod links;
 mod packet_socket;
 mod refusals;
