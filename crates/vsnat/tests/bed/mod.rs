@@ -96,6 +96,19 @@ impl Bed {
         counts
     }
 
+    /// Templates over all servers.
+    pub fn templates(&self) -> u64 {
+        let listing = self.ipvsadm("-Ln --persistent-conn");
+        let columns = listing.lines().skip(3).map(|line| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            match columns[..] {
+                ["->", _, _weight, persistent, _, _] => persistent.parse::<u64>().unwrap(),
+                _ => 0,
+            }
+        });
+        columns.sum()
+    }
+
     /// Waits until all connections but so many have ended.
     pub fn wait_for_live(&self, connections: u32, patience: Duration) {
         let deadline = Instant::now() + patience;
@@ -109,9 +122,16 @@ impl Bed {
         }
     }
 
-    /// Waits for the last connection to end, and for its slot to be free
-    /// again. Then nothing may be left of any of them.
+    /// As [`Bed::assert_at_rest`], where no client is kept at its server: each
+    /// connection that was opened has ended once.
     pub fn assert_all_freed(&self, patience: Duration) {
+        self.assert_at_rest(patience);
+        assert_eq!(self.reason("opened"), self.status().sweeper.expired);
+    }
+
+    /// Waits for the last connection and template to end, and for their slots
+    /// to be free again. Then nothing may be left of any of them.
+    pub fn assert_at_rest(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
         let resting = || {
             let table = self.status().table;
@@ -128,7 +148,7 @@ impl Bed {
         let status = self.status();
         assert_eq!(status.table.free, status.table.capacity);
         assert_eq!(self.counts(), Counts::default(), "{}", self.ipvsadm("-Ln"));
-        assert_eq!(self.reason("opened"), status.sweeper.expired);
+        assert_eq!(self.templates(), 0);
         println!(
             "{}: all {} slots free, {} expired in {} ticks, the longest {} us",
             self.options.lab,

@@ -58,6 +58,11 @@ fn a_million_connections_are_listed_in_little_memory() {
         assert!((1..=2).contains(&titles), "{lines} lines");
         assert!(daemon + client < MEMORY);
     }
+    let started = Instant::now();
+    assert_eq!(count_in_json(&bed), CONNECTIONS as usize);
+    let (took, daemon) = (started.elapsed(), peak_memory(daemon) >> 20);
+    println!("JSON: {took:.2?}; daemon {daemon} MB");
+    assert!(daemon < MEMORY >> 20);
 }
 
 /// Sends one datagram of each connection, and again where one got lost.
@@ -132,6 +137,19 @@ fn count_lines(bed: &Bed, words: &str) -> (usize, u64) {
     // SAFETY: it was filled in just now, and all zeroes is a valid value too.
     let kilobytes = unsafe { usage.assume_init() }.ru_maxrss;
     (lines, u64::try_from(kilobytes).unwrap() << 10)
+}
+
+/// The connections that the API tells to those who ask for no other form.
+fn count_in_json(bed: &Bed) -> usize {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "http://vsnat/v1/connections", "--unix-socket"]);
+    curl.arg(bed.director().socket()).stdout(Stdio::piped());
+    let mut child = curl.spawn().unwrap();
+    let text = BufReader::with_capacity(1 << 16, child.stdout.take().unwrap());
+    let ends = text.split(b'}').count();
+    assert!(child.wait().unwrap().success());
+    // One more ends the whole.
+    ends - 1
 }
 
 fn peak_memory(pid: u32) -> u64 {

@@ -12,6 +12,7 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 mod churn;
+mod clients;
 mod closed;
 mod cpus;
 mod listing;

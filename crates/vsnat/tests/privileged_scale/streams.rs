@@ -50,10 +50,19 @@ pub const fn service() -> SocketAddrV4 {
 }
 
 pub fn connect(source: SocketAddrV4, target: SocketAddrV4) -> io::Result<Socket> {
+    connect_within(source, target, CONNECT_PATIENCE)
+}
+
+/// What takes longer fails as being in progress.
+pub fn connect_within(
+    source: SocketAddrV4,
+    target: SocketAddrV4,
+    patience: Duration,
+) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.bind(&source.into())?;
-    socket.set_write_timeout(Some(CONNECT_PATIENCE))?;
+    socket.set_write_timeout(Some(patience))?;
     socket.connect(&target.into())?;
     Ok(socket)
 }

@@ -1,0 +1,268 @@
+//! Debian's ldirectord: it checks real servers and tells ipvsadm what it finds.
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+use nix::sys::signal::Signal;
+use vsnat_lab::{CLIENTS, Plan};
+
+use crate::host::Host;
+use crate::process::Running;
+use crate::programs;
+use crate::scenario::Scene;
+use crate::site::{Site, WEB_PORT, answering, ask_udp, ask_web_from, table};
+
+/// Ports of the VIP that belong to the service by mark.
+const MARKED_PORTS: [u16; 2] = [8081, 8085];
+const MARKS: &str = "\
+[[mark]]
+mark = 7
+protocol = \"tcp\"
+destination = \"192.168.28.167\"
+ports = [8081, \"8084-8086\"]
+";
+
+/// Checks every second. In the foreground it keeps no file of its own.
+const GLOBAL: &str = "\
+checktimeout = 2
+negotiatetimeout = 2
+checkinterval = 1
+supervised = yes
+";
+
+/// Two servers of each service, and a third for when both are down.
+const SERVICES: &str = "\
+virtual = 192.168.28.167:80
+\treal = 10.0.100.11:80 masq 1
+\treal = 10.0.100.12:80 masq 1
+\tfallback = 10.0.100.13:80 masq
+\tservice = http
+\trequest = \"index.html\"
+\treceive = \"It works\"
+\tscheduler = rr
+\tprotocol = tcp
+\tchecktype = negotiate
+virtual = 192.168.28.167:53
+\treal = 10.0.100.11:5353 masq 2
+\treal = 10.0.100.12:5353 masq 2
+\tfallback = 10.0.100.13:5353 masq
+\tservice = simpletcp
+\trequest = \"/hello\\n\"
+\treceive = \"hello\"
+\tscheduler = wrr
+\tprotocol = udp
+\tchecktype = negotiate
+virtual = 7
+\treal = 10.0.100.11:80 masq 1
+\treal = 10.0.100.12:80 masq 1 l:500 u:1000
+\tfallback = 10.0.100.13:80 masq
+\tservice = http
+\trequest = \"index.html\"
+\treceive = \"It works\"
+\tscheduler = lc
+\tpersistent = 600
+\tprotocol = fwm
+\tchecktype = negotiate
+";
+
+/// A site behind a director that ldirectord drives.
+struct Watched {
+    ldirectord: Running,
+    site: Site,
+    host: Host,
+    scene: Scene,
+}
+
+impl Watched {
+    fn start(lab: &str, text: &str) -> Self {
+        let plan = Plan {
+            servers: 3,
+            ..Plan::default()
+        };
+        let mut scene = Scene::without_director(lab, &plan);
+        scene.start_director(&format!("{}{MARKS}", vsnat_lab::director::config()));
+        let site = Site::start(&scene);
+        let host = Host::new(&scene);
+        fs::write(host.file("watched.cf"), text).unwrap();
+        let program = programs::find("usr/sbin/ldirectord", "ldirectord");
+        let mut command = host.command(&program);
+        command.arg(host.file("watched.cf")).arg("start");
+        let log = host.file("ldirectord.log");
+        let ldirectord = Running::start(host.namespace(), &mut command, &log);
+        Watched {
+            ldirectord,
+            site,
+            host,
+            scene,
+        }
+    }
+
+    fn up(&mut self, number: u8) {
+        self.site.up(&self.scene, number);
+    }
+
+    fn down(&mut self, number: u8) {
+        self.site.down(number);
+    }
+
+    /// Waits until all three services have these servers, given as
+    /// `(number, weight)`; the weight is doubled in the service by UDP.
+    #[track_caller]
+    fn until_servers(&mut self, servers: &[(u8, u32)]) {
+        let expected = services_with(servers);
+        self.ldirectord.until(&expected, || table(&self.scene));
+    }
+
+    fn ask_web(&self, client: Ipv4Addr, port: u16) -> String {
+        ask_web_from(&self.scene, client, port)
+    }
+
+    /// Who answers on each service, to new clients all over.
+    #[track_caller]
+    fn assert_answering(&self, names: &[&str]) {
+        let web = answering(6, || self.ask_web(CLIENTS[0], WEB_PORT));
+        assert_eq!(web, names, "by TCP");
+        let udp = answering(6, || ask_udp(&self.scene, 53));
+        assert_eq!(udp, names, "by UDP");
+        let clients = CLIENTS.iter().cycle();
+        let ports = MARKED_PORTS.iter().cycle();
+        let mut asked = clients.zip(ports).map(|(client, port)| (*client, *port));
+        let mut names_of_mark: Vec<String> = (0..8)
+            .map(|_| asked.next().unwrap())
+            .map(|(client, port)| self.ask_web(client, port))
+            .collect();
+        names_of_mark.sort();
+        names_of_mark.dedup();
+        assert_eq!(names_of_mark, names, "by mark");
+    }
+}
+
+/// ipvsadm's listing, see [`table`].
+fn services_with(servers: &[(u8, u32)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (title, port, times) in [
+        ("TCP 192.168.28.167:80 rr", 80, 1),
+        ("UDP 192.168.28.167:53 wrr", 5353, 2),
+        ("FWM 7 lc persistent 600", 80, 1),
+    ] {
+        lines.push(title.to_owned());
+        for (number, weight) in servers {
+            let address = vsnat_lab::server_address(*number);
+            // A fallback server has weight 1 in every service.
+            let weight = if *number == 3 { 1 } else { weight * times };
+            lines.push(format!("-> {address}:{port} {weight}"));
+        }
+    }
+    lines
+}
+
+#[test]
+fn servers_go_and_come_back() {
+    let mut watched = Watched::start("othersgone", &format!("{GLOBAL}quiescent = no\n{SERVICES}"));
+    watched.until_servers(&[(1, 1), (2, 1)]);
+    watched.assert_answering(&["server1", "server2"]);
+    let thresholds = watched.scene.ipvsadm("-Ln --thresholds");
+    assert!(
+        thresholds.contains("-> 10.0.100.12:80               1000       500"),
+        "{thresholds}"
+    );
+
+    watched.down(1);
+    watched.until_servers(&[(2, 1)]);
+    watched.assert_answering(&["server2"]);
+
+    watched.down(2);
+    watched.until_servers(&[(3, 1)]);
+    watched.assert_answering(&["server3"]);
+
+    watched.up(2);
+    watched.until_servers(&[(2, 1)]);
+    watched.assert_answering(&["server2"]);
+
+    watched.up(1);
+    watched.until_servers(&[(1, 1), (2, 1)]);
+    let web = answering(6, || watched.ask_web(CLIENTS[0], WEB_PORT));
+    assert_eq!(web, ["server1", "server2"]);
+    assert_eq!(answering(6, || ask_udp(&watched.scene, 53)), web);
+}
+
+#[test]
+fn quiescent_servers_keep_their_place() {
+    let mut watched = Watched::start(
+        "othersquiet",
+        &format!("{GLOBAL}quiescent = yes\n{SERVICES}"),
+    );
+    watched.until_servers(&[(1, 1), (2, 1)]);
+    watched.assert_answering(&["server1", "server2"]);
+    let port = MARKED_PORTS[0];
+    let kept = watched.ask_web(CLIENTS[0], port);
+    let kept_number = if kept == "server1" { 1 } else { 2 };
+    let other_number = 3 - kept_number;
+    let other = format!("server{other_number}");
+
+    watched.down(kept_number);
+    let weight_of = |number| u32::from(number != kept_number);
+    watched.until_servers(&[(1, weight_of(1)), (2, weight_of(2))]);
+    let web = answering(6, || watched.ask_web(CLIENTS[0], WEB_PORT));
+    assert_eq!(web, [other.as_str()]);
+    assert_eq!(answering(6, || ask_udp(&watched.scene, 53)), web);
+    let refused = watched.ask_web(CLIENTS[0], port);
+    assert!(
+        refused.contains("curl: (7)"),
+        "a persistent client stays at its server: {refused}"
+    );
+    let set = ["set", "expire_quiescent_template=1"];
+    watched.scene.director().ctl(&set).unwrap();
+    assert_eq!(watched.ask_web(CLIENTS[0], port), other);
+
+    watched.down(other_number);
+    watched.until_servers(&[(1, 0), (2, 0), (3, 1)]);
+    watched.assert_answering(&["server3"]);
+
+    watched.up(1);
+    watched.until_servers(&[(1, 1), (2, 0)]);
+    watched.up(2);
+    watched.until_servers(&[(1, 1), (2, 1)]);
+    let web = answering(6, || watched.ask_web(CLIENTS[0], WEB_PORT));
+    assert_eq!(web, ["server1", "server2"]);
+}
+
+#[test]
+fn a_changed_file_is_carried_out_and_the_end_leaves_nothing() {
+    let text = format!("{GLOBAL}quiescent = no\n{SERVICES}");
+    let mut watched = Watched::start("othersfile", &text);
+    watched.until_servers(&[(1, 1), (2, 1)]);
+
+    let changed = text
+        .replace("scheduler = rr", "scheduler = wlc")
+        .replace("10.0.100.12:80 masq 1\n", "10.0.100.12:80 masq 5\n")
+        .replace(
+            "persistent = 600",
+            "persistent = 300\n\tnetmask = 255.255.255.0",
+        )
+        .replace("real = 10.0.100.11:5353 masq 2\n", "");
+    fs::write(watched.host.file("watched.cf"), changed).unwrap();
+    watched.ldirectord.signal(Signal::SIGHUP);
+    let expected = [
+        "TCP 192.168.28.167:80 wlc",
+        "-> 10.0.100.11:80 1",
+        "-> 10.0.100.12:80 5",
+        "UDP 192.168.28.167:53 wrr",
+        "-> 10.0.100.12:5353 2",
+        "FWM 7 lc persistent 300 mask 255.255.255.0",
+        "-> 10.0.100.11:80 1",
+        "-> 10.0.100.12:80 1",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    watched
+        .ldirectord
+        .until(&expected, || table(&watched.scene));
+    assert_eq!(answering(4, || ask_udp(&watched.scene, 53)), ["server2"]);
+
+    let Watched {
+        ldirectord, scene, ..
+    } = watched;
+    assert_eq!(ldirectord.end(Signal::SIGTERM), Some(0));
+    assert_eq!(table(&scene), [""; 0]);
+}
