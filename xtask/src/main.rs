@@ -16,6 +16,7 @@ mod libtest;
 mod linker;
 mod llvm;
 mod oracle;
+mod others;
 mod packages;
 mod process;
 mod test;
@@ -115,6 +116,7 @@ fn run(task: Task) -> Result<()> {
 /// Everything but QEMU, which only `test --kernel` needs and installs.
 fn setup(workspace: &Workspace) -> Result<()> {
     packages::ensure(&[Purpose::Lab, Purpose::Test])?;
+    others::ensure(workspace)?;
     ebpf::Toolchain::ensure(workspace).map(drop)
 }
 

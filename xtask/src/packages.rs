@@ -30,7 +30,7 @@ struct Row {
     purposes: &'static [Purpose],
 }
 
-const TABLE: [Row; 7] = [
+const TABLE: [Row; 8] = [
     Row {
         program: "ip",
         package: "iproute2",
@@ -66,6 +66,13 @@ const TABLE: [Row; 7] = [
         // Not the package apache2, which would start a server on port 80.
         package: "apache2-bin",
         why: "is a web server that is not ours, run by the lab inside its namespaces",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        // Of the whole perl, unlike the program `perl`, which every Debian has.
+        program: "pod2usage",
+        package: "perl",
+        why: "comes with perl's library, which ldirectord and munin's plugins need",
         purposes: &[Purpose::Test],
     },
     Row {
@@ -121,8 +128,7 @@ pub fn install(wanted: &[Wanted]) -> Result<()> {
     for entry in wanted {
         println!("{}", describe(entry));
     }
-    process::run(as_root("apt-get", &names)?.args(["update", "-q"]))
-        .context("cannot refresh the package lists; check the network and /etc/apt")?;
+    refresh_lists(&names)?;
     process::run(
         as_root("apt-get", &names)?
             .args([
@@ -147,6 +153,12 @@ pub fn install(wanted: &[Wanted]) -> Result<()> {
             names.join(" ")
         )
     })
+}
+
+/// Renews the lists that packages are looked up in.
+pub fn refresh_lists(packages: &[&str]) -> Result<()> {
+    process::run(as_root("apt-get", packages)?.args(["update", "-q"]))
+        .context("cannot refresh the package lists; check the network and /etc/apt")
 }
 
 /// A command that runs as root: directly, or by sudo.
@@ -175,7 +187,7 @@ pub fn sudo() -> Option<Command> {
     Some(command)
 }
 
-fn is_debian() -> bool {
+pub fn is_debian() -> bool {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     names_debian(&release) && process::find_program("apt-get").is_some()
 }

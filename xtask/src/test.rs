@@ -10,6 +10,7 @@ use crate::budget::{self, BudgetMode};
 use crate::build::{self, Artifact, Role};
 use crate::ebpf;
 use crate::libtest::{self, Counts, Threads};
+use crate::others;
 use crate::packages::{self, Purpose};
 use crate::process;
 use crate::workspace::Workspace;
@@ -26,6 +27,7 @@ struct Tally {
 pub fn run(workspace: &Workspace, filter: &[String]) -> Result<()> {
     if process::is_root() {
         packages::ensure(&[Purpose::Lab, Purpose::Test])?;
+        others::ensure(workspace)?;
     }
     ebpf::build_both(workspace)?;
     let programs = build::artifacts(workspace.cargo().args(["test", "--no-run"]))?;

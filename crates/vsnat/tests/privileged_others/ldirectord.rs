@@ -10,10 +10,12 @@ use crate::host::Host;
 use crate::process::Running;
 use crate::programs;
 use crate::scenario::Scene;
-use crate::site::{Site, WEB_PORT, answering, ask_udp, ask_web_from, table};
+use crate::site::{self, Site, WEB_PORT, answering, ask_udp, table};
 
 /// Ports of the VIP that belong to the service by mark.
 const MARKED_PORTS: [u16; 2] = [8081, 8085];
+/// The port of the service that keeps its clients.
+const PERSISTENT_PORT: u16 = 8443;
 const MARKS: &str = "\
 [[mark]]
 mark = 7
@@ -59,10 +61,20 @@ virtual = 7
 \tservice = http
 \trequest = \"index.html\"
 \treceive = \"It works\"
-\tscheduler = lc
-\tpersistent = 600
+\tscheduler = rr
 \tprotocol = fwm
 \tchecktype = negotiate
+virtual = 192.168.28.167:8443
+\treal = 10.0.100.11:80 masq 1
+\treal = 10.0.100.12:80 masq 1
+\tfallback = 10.0.100.13:80 masq
+\tservice = http
+\trequest = \"index.html\"
+\treceive = \"It works\"
+\tscheduler = rr
+\tpersistent = 600
+\tprotocol = tcp
+\tchecktype = connect
 ";
 
 /// A site behind a director that ldirectord drives.
@@ -105,35 +117,30 @@ impl Watched {
         self.site.down(number);
     }
 
-    /// Waits until all three services have these servers, given as
-    /// `(number, weight)`; the weight is doubled in the service by UDP.
+    /// Waits until all services have these servers, given as `(number,
+    /// weight)`; the weight is doubled in the service by UDP.
     #[track_caller]
     fn until_servers(&mut self, servers: &[(u8, u32)]) {
         let expected = services_with(servers);
         self.ldirectord.until(&expected, || table(&self.scene));
     }
 
-    fn ask_web(&self, client: Ipv4Addr, port: u16) -> String {
-        ask_web_from(&self.scene, client, port)
+    fn ask_web(&self, port: u16) -> String {
+        self.ask_web_from(CLIENTS[0], port)
     }
 
-    /// Who answers on each service, to new clients all over.
+    fn ask_web_from(&self, client: Ipv4Addr, port: u16) -> String {
+        site::ask_web_from(&self.scene, client, port)
+    }
+
+    /// Who answers new clients on the services that keep none of them.
     #[track_caller]
     fn assert_answering(&self, names: &[&str]) {
-        let web = answering(6, || self.ask_web(CLIENTS[0], WEB_PORT));
-        assert_eq!(web, names, "by TCP");
-        let udp = answering(6, || ask_udp(&self.scene, 53));
-        assert_eq!(udp, names, "by UDP");
-        let clients = CLIENTS.iter().cycle();
-        let ports = MARKED_PORTS.iter().cycle();
-        let mut asked = clients.zip(ports).map(|(client, port)| (*client, *port));
-        let mut names_of_mark: Vec<String> = (0..8)
-            .map(|_| asked.next().unwrap())
-            .map(|(client, port)| self.ask_web(client, port))
-            .collect();
-        names_of_mark.sort();
-        names_of_mark.dedup();
-        assert_eq!(names_of_mark, names, "by mark");
+        assert_eq!(answering(6, || self.ask_web(WEB_PORT)), names, "by TCP");
+        assert_eq!(answering(6, || ask_udp(&self.scene, 53)), names, "by UDP");
+        for port in MARKED_PORTS {
+            assert_eq!(answering(6, || self.ask_web(port)), names, "by mark");
+        }
     }
 }
 
@@ -142,8 +149,9 @@ fn services_with(servers: &[(u8, u32)]) -> Vec<String> {
     let mut lines = Vec::new();
     for (title, port, times) in [
         ("TCP 192.168.28.167:80 rr", 80, 1),
+        ("TCP 192.168.28.167:8443 rr persistent 600", 80, 1),
         ("UDP 192.168.28.167:53 wrr", 5353, 2),
-        ("FWM 7 lc persistent 600", 80, 1),
+        ("FWM 7 rr", 80, 1),
     ] {
         lines.push(title.to_owned());
         for (number, weight) in servers {
@@ -181,50 +189,63 @@ fn servers_go_and_come_back() {
 
     watched.up(1);
     watched.until_servers(&[(1, 1), (2, 1)]);
-    let web = answering(6, || watched.ask_web(CLIENTS[0], WEB_PORT));
-    assert_eq!(web, ["server1", "server2"]);
-    assert_eq!(answering(6, || ask_udp(&watched.scene, 53)), web);
+    watched.assert_answering(&["server1", "server2"]);
 }
 
 #[test]
 fn quiescent_servers_keep_their_place() {
-    let mut watched = Watched::start(
-        "othersquiet",
-        &format!("{GLOBAL}quiescent = yes\n{SERVICES}"),
-    );
+    let text = format!("{GLOBAL}quiescent = yes\n{SERVICES}");
+    let mut watched = Watched::start("othersquiet", &text);
     watched.until_servers(&[(1, 1), (2, 1)]);
     watched.assert_answering(&["server1", "server2"]);
-    let port = MARKED_PORTS[0];
-    let kept = watched.ask_web(CLIENTS[0], port);
-    let kept_number = if kept == "server1" { 1 } else { 2 };
-    let other_number = 3 - kept_number;
-    let other = format!("server{other_number}");
 
-    watched.down(kept_number);
-    let weight_of = |number| u32::from(number != kept_number);
-    watched.until_servers(&[(1, weight_of(1)), (2, weight_of(2))]);
-    let web = answering(6, || watched.ask_web(CLIENTS[0], WEB_PORT));
-    assert_eq!(web, [other.as_str()]);
-    assert_eq!(answering(6, || ask_udp(&watched.scene, 53)), web);
-    let refused = watched.ask_web(CLIENTS[0], port);
-    assert!(
-        refused.contains("curl: (7)"),
-        "a persistent client stays at its server: {refused}"
-    );
-    let set = ["set", "expire_quiescent_template=1"];
-    watched.scene.director().ctl(&set).unwrap();
-    assert_eq!(watched.ask_web(CLIENTS[0], port), other);
+    watched.down(1);
+    watched.until_servers(&[(1, 0), (2, 1)]);
+    watched.assert_answering(&["server2"]);
 
-    watched.down(other_number);
+    watched.down(2);
     watched.until_servers(&[(1, 0), (2, 0), (3, 1)]);
     watched.assert_answering(&["server3"]);
 
     watched.up(1);
     watched.until_servers(&[(1, 1), (2, 0)]);
+    watched.assert_answering(&["server1"]);
+
     watched.up(2);
     watched.until_servers(&[(1, 1), (2, 1)]);
-    let web = answering(6, || watched.ask_web(CLIENTS[0], WEB_PORT));
-    assert_eq!(web, ["server1", "server2"]);
+    watched.assert_answering(&["server1", "server2"]);
+}
+
+#[test]
+fn persistent_clients_of_a_quiescent_server_move_by_setting() {
+    let text = format!("{GLOBAL}quiescent = yes\n{SERVICES}");
+    let mut watched = Watched::start("otherskept", &text);
+    watched.until_servers(&[(1, 1), (2, 1)]);
+    let kept = watched.ask_web(PERSISTENT_PORT);
+    assert_eq!(
+        answering(4, || watched.ask_web(PERSISTENT_PORT)),
+        [kept.as_str()]
+    );
+    let (kept, other) = if kept == "server1" { (1, 2) } else { (2, 1) };
+    // rr takes the other one for the next client.
+    let next = watched.ask_web_from(CLIENTS[1], PERSISTENT_PORT);
+    assert_eq!(next, format!("server{other}"));
+
+    watched.down(kept);
+    let weight = |number| u32::from(number == other);
+    watched.until_servers(&[(1, weight(1)), (2, weight(2))]);
+    let refused = watched.ask_web(PERSISTENT_PORT);
+    assert!(refused.contains("curl: (7)"), "as in IPVS: {refused}");
+    let set = ["set", "expire_quiescent_template=1"];
+    watched.scene.director().ctl(&set).unwrap();
+    assert_eq!(watched.ask_web(PERSISTENT_PORT), next);
+    // And there it stays.
+    watched.up(kept);
+    watched.until_servers(&[(1, 1), (2, 1)]);
+    assert_eq!(
+        answering(4, || watched.ask_web(PERSISTENT_PORT)),
+        [next.as_str()]
+    );
 }
 
 #[test]
@@ -247,9 +268,12 @@ fn a_changed_file_is_carried_out_and_the_end_leaves_nothing() {
         "TCP 192.168.28.167:80 wlc",
         "-> 10.0.100.11:80 1",
         "-> 10.0.100.12:80 5",
+        "TCP 192.168.28.167:8443 wlc persistent 300 mask 255.255.255.0",
+        "-> 10.0.100.11:80 1",
+        "-> 10.0.100.12:80 5",
         "UDP 192.168.28.167:53 wrr",
         "-> 10.0.100.12:5353 2",
-        "FWM 7 lc persistent 300 mask 255.255.255.0",
+        "FWM 7 wlc",
         "-> 10.0.100.11:80 1",
         "-> 10.0.100.12:80 1",
     ]
