@@ -9,6 +9,9 @@ pub const MAX_MARKS: u32 = 1_024;
 /// The map holds two lists, so that one can be written while the other is read.
 pub const MARK_ENTRIES: u32 = 2 * MAX_MARKS;
 
+/// The kernel's IFNAMSIZ.
+pub const INTERFACE_NAME: usize = 16;
+
 /// One rule, one port range.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,9 +31,12 @@ pub struct MarkRule4 {
     /// 1: it is another port range of the rule before it.
     pub continues: u8,
     pub zero: [u8; 2],
+    /// Name of the interface, zeros behind it: an interface that was made anew
+    /// has another index. The packet path does not read it.
+    pub interface: [u8; INTERFACE_NAME],
 }
 
-const _: () = assert!(size_of::<MarkRule4>() == 32);
+const _: () = assert!(size_of::<MarkRule4>() == 48);
 
 /// [`crate::settings::Settings::marks`]: where the list begins and how long it is.
 #[inline(always)]

@@ -35,7 +35,6 @@ pub trait Backend {
     fn remove_server_key(&mut self, key: ServiceKey4) -> Result<(), BackendError>;
 
     fn interface_index(&self, name: &str) -> Option<u32>;
-    fn interface_name(&self, index: u32) -> Option<String>;
 
     /// Sets the bits of a source prefix, or removes it where they are zero.
     fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError>;

@@ -4,7 +4,7 @@ use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
 use ipnet::Ipv4Net;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::net::Ipv4Addr;
 use vsnat_abi::counters::COUNTERS;
 use vsnat_abi::map;
@@ -112,17 +112,6 @@ impl Backend for KernelMaps {
             0 => None,
             index => Some(index),
         }
-    }
-
-    fn interface_name(&self, index: u32) -> Option<String> {
-        let mut name = [0u8; libc::IF_NAMESIZE];
-        // SAFETY: the buffer has the size that the call asks for.
-        let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) };
-        if found.is_null() {
-            return None;
-        }
-        let name = CStr::from_bytes_until_nul(&name).ok()?;
-        name.to_str().ok().map(str::to_owned)
     }
 
     fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError> {

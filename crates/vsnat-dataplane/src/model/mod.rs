@@ -177,10 +177,6 @@ impl Backend for Model {
         name.strip_prefix(INTERFACE)?.parse().ok()
     }
 
-    fn interface_name(&self, index: u32) -> Option<String> {
-        Some(format!("{INTERFACE}{index}"))
-    }
-
     fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError> {
         match bits {
             0 => self.deny.remove(&prefix),

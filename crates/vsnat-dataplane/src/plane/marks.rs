@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use vsnat_abi::mark::{MAX_MARKS, MarkRule4, mark_list, mark_list_first, mark_list_len};
+use vsnat_abi::mark::{
+    INTERFACE_NAME, MAX_MARKS, MarkRule4, mark_list, mark_list_first, mark_list_len,
+};
 use vsnat_abi::net::Be32;
 use vsnat_api::{CommandError, Mark, MarkRule, PortRange, Protocol};
 
@@ -100,10 +102,7 @@ impl<B: Backend> Plane<B> {
                         PortRange::ALL => Vec::new(),
                         ports => vec![ports],
                     },
-                    interface: match entry.ifindex {
-                        0 => None,
-                        index => self.backend.interface_name(index),
-                    },
+                    interface: name_in(&entry),
                 }),
             }
         }
@@ -193,7 +192,22 @@ fn entry(rule: &MarkRule, ifindex: u32, ports: PortRange, number: usize) -> Mark
         protocol: rule.protocol.map_or(0, Protocol::number),
         continues: u8::from(number > 0),
         zero: [0; 2],
+        interface: name_bytes(rule.interface.as_deref()),
     }
+}
+
+fn name_bytes(name: Option<&str>) -> [u8; INTERFACE_NAME] {
+    let mut bytes = [0; INTERFACE_NAME];
+    for (place, byte) in bytes.iter_mut().zip(name.unwrap_or("").bytes()) {
+        *place = byte;
+    }
+    bytes
+}
+
+fn name_in(entry: &MarkRule4) -> Option<String> {
+    let name = String::from_utf8_lossy(&entry.interface);
+    let name = name.trim_end_matches('\0');
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 fn network(net: Option<Ipv4Net>) -> (Be32, Be32) {
@@ -225,6 +239,7 @@ fn tidy(rule: &MarkRule) -> MarkRule {
     if ports.contains(&PortRange::ALL) {
         ports.clear();
     }
+    ports.sort_unstable();
     MarkRule {
         source: net(rule.source),
         destination: net(rule.destination),
