@@ -24,7 +24,8 @@ pub struct Slot {
     pub hop_forward: u32,
     /// Next hop towards the client.
     pub hop_reply: u32,
-    /// When the two were asked.
+    /// When the two were asked. A template, which goes nowhere, has its timeout
+    /// in the first.
     pub asked_forward: Coarse,
     pub asked_reply: Coarse,
     /// A connection: index of its template + 1, or 0. A template: how many

@@ -71,7 +71,7 @@ pub(crate) fn kept<T: Tables>(tables: &mut T, wish: &Wish<'_>) -> Kept {
     let Some(found) = find(tables, &template_key(wish)) else {
         return Kept::nothing(Came::NoServer);
     };
-    if !leads_somewhere(tables, wish, &found) || !hold(&found, deadline(wish)) {
+    if !leads_somewhere(tables, wish, &found) || !hold(&found, wish.now) {
         return Kept::nothing(Came::NoServer);
     }
     Kept::found(found.slot.dest(), found.index.wrapping_add(1))
@@ -165,9 +165,11 @@ fn leads_somewhere<T: Tables>(tables: &T, wish: &Wish<'_>, found: &Found) -> boo
 ///
 /// The count grows first and the deadline moves second: the sweeper ends a
 /// template by a change of a word that was overdue, so either that fails or
-/// this does.
+/// this does. As in IPVS its time is the one it was made with, whatever the
+/// service says by now.
 #[inline(always)]
-fn hold(found: &Found, deadline: Coarse) -> bool {
+fn hold(found: &Found, now: Coarse) -> bool {
+    let deadline = now.wrapping_add(found.slot.timeout());
     found.slot.add_control(Change::More.value());
     let mut word = found.word;
     for _ in 0..ATTEMPTS {
@@ -190,7 +192,7 @@ fn hold(found: &Found, deadline: Coarse) -> bool {
 fn turn<T: Tables>(tables: &mut T, wish: &Wish<'_>, found: &Found, dest: u32) -> Kept {
     let control = found.index.wrapping_add(1);
     if leads_somewhere(tables, wish, found) {
-        return match hold(found, deadline(wish)) {
+        return match hold(found, wish.now) {
             true => Kept::found(found.slot.dest(), control),
             false => Kept::nothing(Came::Race),
         };
@@ -252,5 +254,6 @@ fn settle<T: Tables>(tables: &mut T, slot: Shared<Slot>, wish: &Wish<'_>, dest: 
     }
     slot.set_reply(reply);
     slot.set_dest(dest);
+    slot.set_timeout(wish.target.persistence);
     count_template(tables, dest, Change::More);
 }

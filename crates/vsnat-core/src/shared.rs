@@ -179,6 +179,18 @@ impl Shared<Slot> {
         write!(self, control, control);
     }
 
+    /// How long a template lives after its last new connection. It goes
+    /// nowhere itself, so the moment when its way was asked for is free.
+    #[inline(always)]
+    pub fn timeout(self) -> Coarse {
+        read!(self, asked_forward)
+    }
+
+    #[inline(always)]
+    pub fn set_timeout(self, timeout: Coarse) {
+        write!(self, asked_forward, timeout);
+    }
+
     /// Adds to a template's connections; `u32::MAX` takes one away.
     #[inline(always)]
     pub fn add_control(self, value: u32) {

@@ -105,7 +105,7 @@ fn unlink<T: Tables>(tables: &mut T, slot: Shared<Slot>, word: SlotWord) {
 }
 
 /// A template lives on while it has connections, and is looked at again after
-/// a minute, as in IPVS.
+/// a minute; as in IPVS a minute is its time from then on.
 #[inline(always)]
 fn template_ends<T: Tables>(
     tables: &mut T,
@@ -126,7 +126,10 @@ fn template_ends<T: Tables>(
     }
     if has_connections {
         // Whoever changed it meanwhile gave it time itself.
-        let _ = slot.change_word(word, word.with(word.state(), now.wrapping_add(AGAIN)));
+        let again = word.with(word.state(), now.wrapping_add(AGAIN));
+        if slot.change_word(word, again).is_ok() {
+            slot.set_timeout(AGAIN);
+        }
     }
     !has_connections
 }

@@ -158,16 +158,17 @@ fn guard<T: Tables>(tables: &T, settings: Shared<Settings>) -> Guard {
 }
 
 /// State and timeout of a connection that this packet opens.
+///
+/// The packet moves the connection on once more when it is sent. A SYN and a
+/// datagram lead to the same state then; others must not count twice.
 #[inline(always)]
 pub(crate) fn opening_state(settings: Shared<Settings>, head: &Head) -> (u32, Coarse) {
-    // Both tables agree on what opens.
-    next(
-        Guard::Normal,
-        settings,
-        state::NONE,
-        Direction::Forward,
-        head,
-    )
+    let state = match head.key.protocol {
+        TCP if head.flags & (SYN | RST) == SYN => state::SYN_RECV,
+        UDP => state::UDP,
+        _ => state::NONE,
+    };
+    (state, settings.timeout(state))
 }
 
 #[inline(always)]

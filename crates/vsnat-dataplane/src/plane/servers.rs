@@ -62,8 +62,11 @@ impl<B: Backend> Plane<B> {
             last_weight: server.weight.get(),
             upper: server.upper_threshold,
             lower: server.lower_threshold,
-            // What the index was overloaded with before is forgotten.
-            overload_epoch: before.overload_epoch.wrapping_add(1).max(1),
+            overload_epoch: match before.state {
+                dest_state::DELETED | dest_state::ORPHANED => epoch_after(&before, server),
+                // What the index was overloaded with before is forgotten.
+                _ => before.overload_epoch.wrapping_add(1).max(1),
+            },
             order: self.next_order,
             idle_since: 0,
             baseline,
@@ -105,19 +108,12 @@ impl<B: Backend> Plane<B> {
         } else {
             weight
         };
-        // As in IPVS an overload is forgotten where the limit is taken away or
-        // raised; otherwise the next connection that ends decides.
-        let upper = server.upper_threshold;
-        let forgotten = upper == 0 || upper > before.upper;
         let after = Dest {
             weight,
             last_weight,
-            upper,
+            upper: server.upper_threshold,
             lower: server.lower_threshold,
-            overload_epoch: match forgotten {
-                true => before.overload_epoch.wrapping_add(1).max(1),
-                false => before.overload_epoch,
-            },
+            overload_epoch: epoch_after(&before, server),
             ..before
         };
         memory.dests.write(index, after);
@@ -335,6 +331,16 @@ impl<B: Backend> Plane<B> {
 /// What was counted since the counters were set to zero.
 pub(super) fn counted(totals: &Totals, baseline: &Totals) -> Totals {
     std::array::from_fn(|i| totals[i].wrapping_sub(baseline[i]))
+}
+
+/// As in IPVS an overload is forgotten where the limit is taken away or raised;
+/// otherwise the next connection that ends decides.
+fn epoch_after(before: &Dest, server: &ServerSpec) -> u32 {
+    let upper = server.upper_threshold;
+    if upper == 0 || upper > before.upper {
+        return before.overload_epoch.wrapping_add(1).max(1);
+    }
+    before.overload_epoch
 }
 
 /// `rr` whose last server is deleted goes on behind the one before it.
