@@ -18,6 +18,20 @@ macro_rules! cases {
 
 include!("case_table/list.rs");
 
+// What takes minutes on a clock that cannot be turned.
+cases! {
+    timed::a_template_ends_after_its_time,
+    timed::a_template_waits_for_its_connections,
+    timed::a_server_returns_below_its_lower_threshold,
+    timed::a_server_returns_below_three_quarters,
+    timed::entries_without_an_answer_are_dropped,
+    timed::quiet_datagrams_and_unassured_templates_are_dropped,
+    timed::associations_without_an_answer_end_early,
+    timed::a_destination_is_forgotten,
+    timed::a_set_loses_its_busiest_server,
+    timed::a_server_without_weight_comes_back,
+}
+
 /// Frames shorter than the kernel's test facility takes.
 #[test]
 fn frames_without_a_whole_ip_header() {

@@ -11,8 +11,8 @@ use vsnat_dataplane::Limits;
 static WORLD: LazyLock<Mutex<KernelWorld>> = LazyLock::new(|| {
     let limits = Limits {
         connections: 4_096,
-        services: 64,
-        servers: 256,
+        services: 256,
+        servers: 1_024,
     };
     Mutex::new(KernelWorld::new("cases", limits))
 });

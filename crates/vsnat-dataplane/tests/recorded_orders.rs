@@ -1,8 +1,10 @@
 //! Every recorded order of a real IPVS, replayed on the packet path.
 //!
-//! `recorded/schedulers/` holds, for each scheduler, the commands that were
+//! The folders of `recorded/` hold, for each scheduler, the commands that were
 //! given, the connections that a client opened, the server that answered each,
-//! and the table afterwards. One test for each file.
+//! and the table afterwards: `schedulers` all of them over one service each,
+//! `mh` its tables for many sets of servers, `locality` `lblc` and `lblcr` by
+//! mark over many destinations. One test for each file.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,58 +13,45 @@
 )]
 
 mod case_table;
+mod recording;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::{fs, process};
 
-use case_table::frame::{Flags, Frame, read};
+use case_table::World;
+use case_table::frame::{Flags, Frame};
 use case_table::model_world::ModelWorld;
-use case_table::{Fate, World};
+use case_table::talk::pick;
 use libtest_mimic::{Arguments, Failed, Trial};
-use vsnat_api::{
-    Command, Protocol, SchedulerFlags, ServerSpec, ServiceKey, ServiceSpec, Side, Weight,
-};
+use recording::{Counted, Mode, Recording, parse};
+use vsnat_api::Side;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded/schedulers");
+const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");
+const FOLDERS: [&str; 3] = ["schedulers", "mh", "locality"];
 
 fn main() -> process::ExitCode {
-    let mut files: Vec<_> = fs::read_dir(FOLDER)
-        .unwrap()
-        .map(|f| f.unwrap().path())
-        .collect();
+    let mut files = Vec::new();
+    for folder in FOLDERS {
+        let folder = Path::new(RECORDED).join(folder);
+        let before = files.len();
+        files.extend(
+            fs::read_dir(&folder)
+                .unwrap()
+                .map(|file| file.unwrap().path()),
+        );
+        assert!(
+            files.len() > before,
+            "no recordings in {}",
+            folder.display()
+        );
+    }
     files.sort();
-    assert!(!files.is_empty(), "no recordings in {FOLDER}");
     let trials = files.into_iter().map(|file| {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         Trial::test(name, move || replay(&file))
     });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
-}
-
-/// What a recording says.
-struct Recording {
-    commands: Vec<Command>,
-    service: ServiceKey,
-    mode: Mode,
-    /// Client and virtual address of each connection, in their order.
-    connections: Vec<(SocketAddrV4, SocketAddrV4)>,
-    /// Server of each connection; `None` where it was refused.
-    order: Vec<Option<usize>>,
-    /// Active and inactive connections of each server, newest first.
-    counts: Vec<(u32, u32)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// Each is closed before the next opens.
-    Sequential,
-    /// All stay open.
-    Hold,
-    /// Every second one is closed.
-    Alternate,
-    /// One datagram each.
-    Datagram,
 }
 
 fn replay(file: &Path) -> Result<(), Failed> {
@@ -90,7 +79,10 @@ fn replay(file: &Path) -> Result<(), Failed> {
     let counts: Vec<_> = service
         .servers
         .iter()
-        .map(|s| (s.active, s.inactive))
+        .map(|s| match recording.counted {
+            Counted::RightAfter => (s.active, s.inactive),
+            Counted::AtTheEnd => (0, s.active + s.inactive),
+        })
         .collect();
     assert_eq!(counts, recording.counts, "active and inactive connections");
     Ok(())
@@ -110,12 +102,7 @@ fn connect(
         Mode::Datagram => to.udp(),
         Mode::Sequential | Mode::Hold | Mode::Alternate => to.tcp(Flags::Syn),
     };
-    let (fate, bytes) = world.run(Side::Outer, &opening.into());
-    assert_eq!(fate, Fate::Sent);
-    if bytes[23] == 1 {
-        return None;
-    }
-    let server = read(&bytes).dst;
+    let server = pick(world, opening)?;
     let from = Frame::inner(server, ends(client));
     let closes = match recording.mode {
         Mode::Sequential => true,
@@ -134,94 +121,4 @@ fn connect(
         world.run(Side::Outer, &to.tcp(Flags::Ack).into());
     }
     Some(server.0.into())
-}
-
-fn parse(text: &str) -> Recording {
-    let lines = || text.lines();
-    let words: Vec<Vec<&str>> = lines()
-        .filter_map(|line| line.strip_prefix("$ ipvsadm "))
-        .map(|line| line.split_whitespace().collect())
-        .collect();
-    let service = service_key(&words[0]);
-    let mode = lines().find_map(|line| line.split_once("mode=")).unwrap().1;
-    let order = lines()
-        .find_map(|line| line.strip_prefix("order: "))
-        .unwrap();
-    Recording {
-        commands: words.iter().map(|words| command(words)).collect(),
-        service,
-        mode: match mode.split_whitespace().next().unwrap() {
-            "seq" => Mode::Sequential,
-            "hold" => Mode::Hold,
-            "alt" => Mode::Alternate,
-            "udp" => Mode::Datagram,
-            other => panic!("unknown mode {other}"),
-        },
-        connections: lines().filter_map(connection).collect(),
-        order: order
-            .split_whitespace()
-            .map(|server| server.parse().ok())
-            .collect(),
-        counts: lines().filter_map(counts).collect(),
-    }
-}
-
-fn service_key(words: &[&str]) -> ServiceKey {
-    let protocol = match words[1] {
-        "-t" => Protocol::Tcp,
-        "-u" => Protocol::Udp,
-        other => panic!("unknown service {other}"),
-    };
-    let address = words[2].parse().unwrap();
-    ServiceKey::Address { protocol, address }
-}
-
-fn value<'a>(words: &[&'a str], option: &str) -> &'a str {
-    let at = words.iter().position(|word| *word == option).unwrap();
-    words[at + 1]
-}
-
-fn command(words: &[&str]) -> Command {
-    let key = service_key(words);
-    match words[0] {
-        "-A" => Command::AddService(ServiceSpec {
-            flags: flags(words),
-            ..ServiceSpec::new(key, value(words, "-s").parse().unwrap())
-        }),
-        "-a" => Command::AddServer {
-            service: key,
-            server: ServerSpec::new(
-                value(words, "-r").parse().unwrap(),
-                Weight::new(value(words, "-w").parse().unwrap()).unwrap(),
-            ),
-        },
-        other => panic!("unknown command {other}"),
-    }
-}
-
-fn flags(words: &[&str]) -> SchedulerFlags {
-    let Some(at) = words.iter().position(|word| *word == "-b") else {
-        return SchedulerFlags::default();
-    };
-    let flag = |name: &str| match name {
-        "sh-fallback" | "mh-fallback" => SchedulerFlags::FALLBACK,
-        "sh-port" | "mh-port" => SchedulerFlags::PORT,
-        other => panic!("unknown flag {other}"),
-    };
-    let names = words[at + 1].split(',').map(flag);
-    names.fold(SchedulerFlags::default(), SchedulerFlags::with)
-}
-
-/// `index client virtual server`
-fn connection(line: &str) -> Option<(SocketAddrV4, SocketAddrV4)> {
-    let mut words = line.split_whitespace();
-    words.next()?.parse::<u32>().ok()?;
-    let client = words.next()?.parse().ok()?;
-    Some((client, words.next()?.parse().ok()?))
-}
-
-/// `  -> address Masq weight active inactive`
-fn counts(line: &str) -> Option<(u32, u32)> {
-    let words: Vec<&str> = line.trim().strip_prefix("->")?.split_whitespace().collect();
-    Some((words[3].parse().ok()?, words[4].parse().ok()?))
 }

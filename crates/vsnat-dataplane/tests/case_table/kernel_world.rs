@@ -3,13 +3,16 @@
 //! `BPF_PROG_TEST_RUN`.
 
 use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command as Process;
 
 use nix::sched::{CloneFlags, setns, unshare};
-use vsnat_api::{Command, CommandError, ConnectionView, ServiceView, Side};
+use vsnat_api::{
+    Command, CommandError, ConnectionView, ServiceView, SetTimeouts, Setting, SettingName, Side,
+};
 use vsnat_dataplane::{DataPlane, Frame, Limits, OpenOptions, Origin};
 
-use super::{Arriving, Fate, INNER_MTU, World};
+use super::{Arriving, Fate, INNER_MTU, LISTENED_PORT, World};
 
 const TC_ACT_UNSPEC: i32 = -1;
 const TC_ACT_SHOT: i32 = 2;
@@ -18,6 +21,9 @@ const TC_ACT_REDIRECT: i32 = 7;
 pub struct KernelWorld {
     pub plane: Open,
     name: String,
+    limits: Limits,
+    /// Keeps [`LISTENED_PORT`] busy.
+    _listener: TcpListener,
     namespace: File,
     outer: u32,
     inner: u32,
@@ -46,6 +52,8 @@ impl KernelWorld {
         KernelWorld {
             plane: Open(Some(plane)),
             name,
+            limits,
+            _listener: TcpListener::bind((Ipv4Addr::UNSPECIFIED, LISTENED_PORT)).unwrap(),
             namespace,
             outer: index("outer0"),
             inner: index("inner0"),
@@ -61,6 +69,20 @@ impl KernelWorld {
             self.plane.apply(&Command::DenyDelete(prefix)).unwrap();
         }
         self.plane.set_own_networks(&[]).unwrap();
+        for rule in self.plane.marks() {
+            self.plane.apply(&Command::MarkDelete(rule)).unwrap();
+        }
+        for name in SettingName::ALL {
+            let setting = Setting::new(name, name.default_value()).unwrap();
+            self.plane.apply(&Command::Set(setting)).unwrap();
+        }
+        let timeouts = SetTimeouts {
+            tcp_s: 900,
+            tcp_fin_s: 120,
+            udp_s: 300,
+        };
+        self.plane.apply(&Command::SetTimeouts(timeouts)).unwrap();
+        self.plane.spare_ports(None);
         self.case += 1;
     }
 }
@@ -125,7 +147,8 @@ fn links() {
          route add default via 198.51.100.254
          neigh replace 198.51.100.254 lladdr 02:00:00:00:01:fe dev outer0 nud permanent
          neigh replace 10.9.0.11 lladdr 02:00:00:00:02:11 dev inner0 nud permanent
-         neigh replace 10.9.0.12 lladdr 02:00:00:00:02:11 dev inner0 nud permanent"
+         neigh replace 10.9.0.12 lladdr 02:00:00:00:02:11 dev inner0 nud permanent
+         neigh replace 10.9.0.13 lladdr 02:00:00:00:02:11 dev inner0 nud permanent"
     );
     for line in text.lines() {
         let done = Process::new("ip").args(line.split_whitespace()).status();
@@ -170,10 +193,10 @@ impl World for KernelWorld {
         self.plane.services()
     }
 
-    /// Those of this case's client.
+    /// Those of this case's clients.
     fn connections(&self) -> Vec<ConnectionView> {
         let all = self.plane.connections().into_iter();
-        all.filter(|c| c.client.ip().octets() == self.client())
+        all.filter(|c| c.client.ip().octets()[..3] == self.client()[..3])
             .collect()
     }
 
@@ -192,10 +215,31 @@ impl World for KernelWorld {
     }
 
     fn client(&self) -> [u8; 4] {
-        [100, 64, 0, self.case]
+        [100, 64, self.case, 5]
     }
 
     fn vip(&self) -> [u8; 4] {
         [198, 51, 100, 10 + self.case]
+    }
+
+    fn interface(&self, side: Side) -> &'static str {
+        match side {
+            Side::Outer => "outer0",
+            Side::Inner => "inner0",
+        }
+    }
+
+    fn spare_ports(&mut self, ports: Option<(u16, u16)>) {
+        self.plane.spare_ports(ports);
+    }
+
+    fn restart(&mut self) {
+        let options = OpenOptions {
+            name: self.name.clone(),
+            limits: self.limits,
+            object: None,
+        };
+        self.close();
+        self.reopen(&options);
     }
 }

@@ -10,11 +10,22 @@
     reason = "a test says what is wrong by failing"
 )]
 
+pub mod all_ports;
+pub mod association_frame;
+pub mod associations;
 pub mod cases;
 pub mod frame;
 pub mod kernel_world;
+pub mod marks;
 pub mod model_world;
+pub mod one_packet;
+pub mod persistence;
 pub mod refusals;
+pub mod reuse;
+pub mod settings;
+pub mod talk;
+pub mod thresholds;
+pub mod timed;
 pub mod wire;
 
 use std::net::SocketAddrV4;
@@ -69,15 +80,25 @@ pub trait World {
     /// The next ICMP message may be sent again.
     fn let_icmp_recover(&mut self);
     /// A client address that no other case uses.
+    /// So is the rest of its /24.
     fn client(&self) -> [u8; 4];
     /// A VIP that no other case uses.
     fn vip(&self) -> [u8; 4];
+    /// Names of the two interfaces.
+    fn interface(&self, side: Side) -> &'static str;
+    /// The masquerade's source ports.
+    fn spare_ports(&mut self, ports: Option<(u16, u16)>);
+    /// The director dies, and another one takes over what it left.
+    fn restart(&mut self);
 }
 
 /// On the outer network, but of no service.
 pub const NOT_A_VIP: [u8; 4] = [198, 51, 100, 3];
 pub const SERVER_A: [u8; 4] = [10, 9, 0, 11];
 pub const SERVER_B: [u8; 4] = [10, 9, 0, 12];
+pub const SERVER_C: [u8; 4] = [10, 9, 0, 13];
+/// A port on which the machine itself listens.
+pub const LISTENED_PORT: u16 = 2_222;
 
 pub fn endpoint(ip: [u8; 4], port: u16) -> SocketAddrV4 {
     SocketAddrV4::new(ip.into(), port)

@@ -7,7 +7,8 @@ use vsnat_dataplane::model::{Kind, Model, ModelPacket, Routes};
 use vsnat_dataplane::{Limits, Plane};
 
 use super::{
-    Arriving, Fate, GATEWAY_MAC, INNER_MAC, INNER_MTU, OUTER_MAC, OUTER_MTU, SERVER_MAC, World,
+    Arriving, Fate, GATEWAY_MAC, INNER_MAC, INNER_MTU, LISTENED_PORT, OUTER_MAC, OUTER_MTU,
+    SERVER_MAC, World,
 };
 
 const OUTER_INDEX: u32 = 2;
@@ -95,10 +96,24 @@ impl World for ModelWorld {
     fn vip(&self) -> [u8; 4] {
         [198, 51, 100, 7]
     }
-}
 
-/// A port of the model's machine with a socket of its own.
-pub const LISTENED_PORT: u16 = 2_222;
+    fn interface(&self, side: Side) -> &'static str {
+        match side {
+            Side::Outer => "if2",
+            Side::Inner => "if3",
+        }
+    }
+
+    fn spare_ports(&mut self, ports: Option<(u16, u16)>) {
+        self.plane.spare_ports(ports);
+    }
+
+    fn restart(&mut self) {
+        let empty = Plane::new(Model::new(&Limits::default(), 1));
+        let left = std::mem::replace(&mut self.plane, empty);
+        self.plane = Plane::new(left.into_backend());
+    }
+}
 
 fn routes() -> Routes {
     let mac = |m: [u8; 6]| u64::from_le_bytes([m[0], m[1], m[2], m[3], m[4], m[5], 0, 0]);
