@@ -79,6 +79,9 @@ impl<'a> Client<'a> {
 
     /// Does one of the things that clients do.
     pub fn act(&mut self) {
+        if self.draw(32) == 0 {
+            self.held.iter().for_each(exchange);
+        }
         let source = self.sources.next().unwrap();
         match self.draw(14) {
             0 => self.stream(source, LIMITED, VIP),
