@@ -79,6 +79,36 @@ fn a_resting_server_keeps_its_clients_unless_told_otherwise() {
     assert_eq!(go(0), other, "and stays with the new one");
 }
 
+#[test]
+fn a_client_that_is_kept_is_never_one_too_many() {
+    let scene = Scene::new("svckeptfull", &plan(2));
+    let _servers = web(&scene, &[80]);
+    add_service(&scene, "-t 192.168.28.167:80", "-s rr -p 300", "-x 2");
+    let go = |client: usize| scene.in_client(|| visit(sources()[client], vip(80)));
+    let mut held = vec![go(0), go(1)];
+    for _ in 0..3 {
+        held.extend([go(0), go(1)]);
+    }
+    assert!(held.chunks(2).all(|pair| (pair[0].0, pair[1].0) == (2, 1)));
+    let refused = scene.in_client(|| crate::peers::connect(sources()[2], vip(80)));
+    let refused = refused.unwrap_err().kind();
+    assert_eq!(refused, std::io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn clients_of_a_deleted_server_go_to_another() {
+    let scene = Scene::new("svckeptgone", &plan(2));
+    let _servers = web(&scene, &[80]);
+    add_service(&scene, "-t 192.168.28.167:80", "-s rr -p 300", "");
+    let go = || scene.in_client(|| visit(sources()[0], vip(80)).0);
+    assert_eq!([go(), go()], [2, 2]);
+    let server = server_port(2, 80);
+    scene.ipvsadm(&format!("-d -t 192.168.28.167:80 -r {server}"));
+    assert_eq!(go(), 1);
+    scene.ipvsadm(&format!("-a -t 192.168.28.167:80 -r {server} -m"));
+    assert_eq!([go(), go()], [1, 1], "and stay there when it is back");
+}
+
 /// What FTP does: a control connection to port 21, and passive data
 /// connections to ports that nobody announced to the director.
 #[test]

@@ -8,7 +8,7 @@ use socket2::SockRef;
 use vsnat_lab::SERVICE_PORT;
 use vsnat_lab::servers::SERVER_HEADER;
 
-use crate::peers::{add_service, client, connect, plan, repeated_syns, vip, visit, web};
+use crate::peers::{add_service, client, connect, plan, repeated_syns, set, vip, visit, web};
 use crate::scenario::Scene;
 
 const TIMES: u64 = 100;
@@ -51,6 +51,28 @@ fn a_port_that_was_closed_in_order() {
         }
     });
     check(&scene, &order);
+}
+
+/// With `conn_reuse_mode` 0 the old connection stays the port's, server and all.
+#[test]
+fn a_port_that_keeps_its_connection() {
+    let scene = Scene::new("svcreuse", &plan(3));
+    let _servers = web(&scene, &[SERVICE_PORT]);
+    add_service(&scene, "-t 192.168.28.167:80", "-s rr", "");
+    set(&scene, "conn_reuse_mode=0");
+    let mut order = Vec::new();
+    scene.in_client(|| {
+        for _ in 0..10 {
+            let (server, stream) = visit(client(5_000), vip(SERVICE_PORT));
+            SockRef::from(&stream)
+                .set_linger(Some(Duration::ZERO))
+                .unwrap();
+            order.push(server);
+        }
+    });
+    assert_eq!(order, [3; 10]);
+    assert_eq!(repeated_syns(&scene), 0);
+    assert_eq!((scene.count("opened"), scene.count("reopened")), (1, 0));
 }
 
 #[track_caller]

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddrV4, UdpSocket};
 
+use socket2::{Domain, Socket, Type};
 use vsnat_lab::server_address;
 
 use crate::peers::{
@@ -125,4 +126,51 @@ fn a_guarded_connection_is_established_when_the_server_has_answered() {
     until("established", || {
         connection_of(&scene, client(5_001)).state == "ESTABLISHED"
     });
+}
+
+/// The director forgot a connection that its ends still have.
+#[test]
+fn a_forgotten_connection_ends_or_goes_on() {
+    let mut scene = Scene::without_director("svcsloppy", &plan(1));
+    let timeouts = "[timeouts]\ntcp_established = \"1s\"\n";
+    scene.start_director(&(vsnat_lab::director::config() + timeouts));
+    let _servers = web(&scene, &[80]);
+    add_service(&scene, "-t 192.168.28.167:80", "-s rr", "");
+    let forgotten = || {
+        let (_, stream) = scene.in_client(|| visit(client(0), vip(80)));
+        until("forgotten", || connections(&scene).is_empty());
+        stream
+    };
+    let error = whose(&mut forgotten()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+
+    set(&scene, "sloppy_tcp=1");
+    assert_eq!(whose(&mut forgotten()).unwrap(), 1);
+}
+
+/// Nobody has the server's address: its connections have no answer.
+#[test]
+fn connections_without_an_answer_make_room() {
+    const CONNECTIONS: u32 = 400;
+    let scene = Scene::new("svcdropentry", &plan(1));
+    let _servers = web(&scene, &[81]);
+    scene.ipvsadm("-A -t 192.168.28.167:80 -s rr");
+    scene.ipvsadm("-a -t 192.168.28.167:80 -r 10.0.100.250 -m");
+    add_service(&scene, "-t 192.168.28.167:81", "-s rr", "");
+    let (_, mut answered) = scene.in_client(|| visit(client(0), vip(81)));
+    let _asking: Vec<Socket> = scene.in_client(|| {
+        let ask = |_| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let _ = socket.connect(&vip(80).into());
+            socket
+        };
+        (0..CONNECTIONS).map(ask).collect()
+    });
+    let live = || scene.director().status().unwrap().table.live;
+    assert_eq!(live(), CONNECTIONS + 1);
+    assert_eq!(scene.count("drop_entry"), 0);
+    set(&scene, "drop_entry=3");
+    until("some are gone", || scene.count("drop_entry") > 20);
+    assert_eq!(whose(&mut answered).unwrap(), 1);
 }
