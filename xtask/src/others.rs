@@ -17,7 +17,7 @@ struct Program {
     why: &'static str,
 }
 
-const PROGRAMS: [Program; 4] = [
+const PROGRAMS: [Program; 5] = [
     Program {
         path: "usr/sbin/ldirectord",
         package: "ldirectord",
@@ -34,14 +34,19 @@ const PROGRAMS: [Program; 4] = [
         why: "reads IPVS's files below /proc/net",
     },
     Program {
+        path: "usr/sbin/netdata",
+        package: "netdata-core",
+        why: "reads IPVS's totals below /proc/net",
+    },
+    Program {
         path: "usr/share/munin/plugins/cps_",
         package: "munin-plugins-core",
         why: "splits ipvsadm's listing of counters by field",
     },
 ];
 
-/// What ldirectord uses besides perl itself.
-const PERL_PACKAGES: [&str; 16] = [
+/// What ldirectord uses besides perl itself, and netdata's libraries.
+const LIBRARY_PACKAGES: [&str; 21] = [
     "libclone-perl",
     "libencode-locale-perl",
     "libhtml-parser-perl",
@@ -49,14 +54,19 @@ const PERL_PACKAGES: [&str; 16] = [
     "libhttp-message-perl",
     "libio-html-perl",
     "libio-socket-inet6-perl",
+    "libjson-c5",
+    "liblz4-1",
     "liblwp-mediatypes-perl",
     "libmailtools-perl",
+    "libmnl0",
     "libnet-http-perl",
+    "libnetfilter-acct1",
     "libregexp-ipv6-perl",
     "libsocket6-perl",
     "libtimedate-perl",
     "libtry-tiny-perl",
     "liburi-perl",
+    "libuv1",
     "libwww-perl",
 ];
 
@@ -88,11 +98,11 @@ pub fn ensure(workspace: &Workspace) -> Result<()> {
 fn fetch(directory: &Path, root: &Path) -> Result<()> {
     let mut names: Vec<&str> = PROGRAMS.iter().map(|program| program.package).collect();
     println!(
-        "xtask: fetching {} with {} perl libraries (unpacked below target/others, not installed)",
+        "xtask: fetching {} with {} libraries (unpacked below target/others, not installed)",
         names.join(", "),
-        PERL_PACKAGES.len()
+        LIBRARY_PACKAGES.len()
     );
-    names.extend(PERL_PACKAGES);
+    names.extend(LIBRARY_PACKAGES);
     packages::refresh_lists(&names)?;
     if root.exists() {
         std::fs::remove_dir_all(root)

@@ -2,10 +2,14 @@
 //! traffic through them.
 
 use std::net::{SocketAddrV4, TcpStream};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use vsnat_lab::{CLIENTS, Plan, VIP};
 
+use crate::host::Host;
+use crate::process::Running;
 use crate::scenario::Scene;
 use crate::site::{Site, ask_udp, ask_web_from};
 
@@ -54,6 +58,15 @@ impl Counted {
             _site: site,
             scene,
         }
+    }
+
+    /// Keeps IPVS's files below a folder, for programs that read them.
+    pub fn keep_files(&self, host: &Host, folder: &Path) -> Running {
+        let mut keeper = Command::new(env!("CARGO_BIN_EXE_vsnat"));
+        keeper.args(["proc", "--interval", "100ms", "--dir"]);
+        keeper.arg(folder);
+        keeper.env(vsnat_api::SOCKET_ENV, self.scene.director().socket());
+        Running::start(host.namespace(), &mut keeper, &host.file("proc.log"))
     }
 
     /// The sums of ipvsadm's counters over all services.

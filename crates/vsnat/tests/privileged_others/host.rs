@@ -12,15 +12,18 @@ use vsnat_lab::Namespace;
 use crate::programs;
 use crate::scenario::Scene;
 
-/// Lays a folder over each that holds administrators' programs; the first
-/// argument is that folder, the second one for `/etc/default`.
+/// Lays folders of the first argument over those of administrators' programs
+/// and over `/etc/default`, and one in memory over `/tmp`, to be written to.
 const LAY_OVER: &str = "\
 set -e
 lay() { mount -t overlay overlay -o \"lowerdir=$1:$2\" \"$2\"; }
-lay \"$1\" /usr/sbin
-[ -L /sbin ] || lay \"$1\" /sbin
-lay \"$2\" /etc/default
-shift 2
+lay \"$1/sbin\" /usr/sbin
+[ -L /sbin ] || lay \"$1/sbin\" /sbin
+lay \"$1/default\" /etc/default
+mount -t tmpfs tmpfs \"$1/memory\"
+mkdir \"$1/memory/upper\" \"$1/memory/work\"
+mount -t overlay overlay -o \"lowerdir=/tmp,upperdir=$1/memory/upper,workdir=$1/memory/work\" /tmp
+shift
 exec \"$@\"";
 
 /// The director's host.
@@ -33,7 +36,7 @@ pub struct Host {
 impl Host {
     pub fn new(scene: &Scene) -> Self {
         let folder = scene.cluster.state_dir().join("host");
-        for name in ["sbin", "default", "work"] {
+        for name in ["sbin", "default", "memory", "work"] {
             fs::create_dir_all(folder.join(name)).unwrap();
         }
         let executable = Path::new(env!("CARGO_BIN_EXE_vsnat"));
@@ -67,11 +70,10 @@ impl Host {
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", LAY_OVER, "sh"]);
-        command.arg(self.folder.join("sbin"));
-        command.arg(self.folder.join("default"));
-        command.arg(program);
+        command.arg(&self.folder).arg(program);
         command.env(vsnat_api::SOCKET_ENV, &self.socket);
         command.env("PERL5LIB", programs::perl_libraries());
+        command.env("LD_LIBRARY_PATH", programs::libraries());
         command
     }
 

@@ -13,6 +13,7 @@ mod counters;
 mod host;
 mod ldirectord;
 mod munin;
+mod netdata;
 mod node_exporter;
 mod process;
 mod programs;

@@ -36,11 +36,7 @@ fn its_metrics_are_the_figures_of_ipvsadm() {
     let counted = Counted::start("othersprom");
     let host = Host::new(&counted.scene);
     let proc = host.file("proc");
-    let mut keeper = Command::new(env!("CARGO_BIN_EXE_vsnat"));
-    keeper.args(["proc", "--interval", "100ms", "--dir"]);
-    keeper.arg(&proc);
-    keeper.env(vsnat_api::SOCKET_ENV, counted.scene.director().socket());
-    let keeper = Running::start(host.namespace(), &mut keeper, &host.file("proc.log"));
+    let keeper = counted.keep_files(&host, &proc);
 
     let exporter = "usr/bin/prometheus-node-exporter";
     let exporter = programs::find(exporter, "prometheus-node-exporter");

@@ -22,15 +22,21 @@ pub fn find(path: &str, package: &str) -> PathBuf {
 /// Perl's search path for the unpacked libraries.
 pub fn perl_libraries() -> String {
     let root = Path::new(UNPACKED);
-    let mut folders = vec![root.join("usr/share/perl5")];
     // Those with machine code: one folder for each machine and perl version.
-    for machine in entries(&root.join("usr/lib")) {
-        folders.extend(entries(&machine.join("perl5")));
-    }
-    let folders: Vec<String> = folders
-        .iter()
-        .map(|folder| folder.display().to_string())
-        .collect();
+    let machines = entries(&root.join("usr/lib")).into_iter();
+    let versions = machines.flat_map(|machine| entries(&machine.join("perl5")));
+    joined(std::iter::once(root.join("usr/share/perl5")).chain(versions))
+}
+
+/// The loader's search path for the other unpacked libraries.
+pub fn libraries() -> String {
+    let folders = entries(&Path::new(UNPACKED).join("usr/lib")).into_iter();
+    // Named by machine, as x86_64-linux-gnu.
+    joined(folders.filter(|folder| folder.to_string_lossy().contains("-linux-")))
+}
+
+fn joined(folders: impl Iterator<Item = PathBuf>) -> String {
+    let folders: Vec<String> = folders.map(|folder| folder.display().to_string()).collect();
     folders.join(":")
 }
 
