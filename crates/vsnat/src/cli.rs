@@ -9,6 +9,7 @@ use vsnat_config::DirectorName;
 use vsnat_director::Paths;
 
 use crate::lab::LabArgs;
+use crate::man::ManArgs;
 use crate::mark::MarkArgs;
 use crate::proc::ProcArgs;
 use crate::set::SetArgs;
@@ -56,6 +57,8 @@ pub enum Command {
     Proc(ProcArgs),
     /// Build a cluster on this machine to try things in, or to measure.
     Lab(LabArgs),
+    /// Print the manual page, or write the pages of all commands.
+    Man(ManArgs),
     /// Tell how much work each eBPF program is for the kernel's verifier.
     #[command(hide = true)]
     BpfInfo(BpfInfoArgs),

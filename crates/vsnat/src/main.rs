@@ -10,6 +10,7 @@ mod down;
 mod ipvsadm;
 mod lab;
 mod log;
+mod man;
 mod mark;
 mod names;
 mod output;
@@ -56,6 +57,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Mark(args) => mark::main(args),
         Command::Proc(args) => proc::main(&args),
         Command::Lab(args) => lab::main(args),
+        Command::Man(args) => man::main(&args),
         Command::BpfInfo(args) => bpf_info::main(args),
         Command::Ipvsadm { words } => Ok(ipvsadm::main(&words)),
     }

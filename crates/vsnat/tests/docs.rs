@@ -94,18 +94,28 @@ fn a_line_that_vsnat_cannot_read_would_be_noticed() {
 #[test]
 fn every_command_has_an_example() {
     let help = String::from_utf8(read_by_vsnat(&[]).stdout).unwrap();
-    let (_, commands) = help.split_once("Commands:\n").unwrap();
-    let commands = commands.lines().take_while(|line| !line.is_empty());
-    let names: Vec<&str> = commands
-        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
-        .filter(|name| *name != "help")
-        .collect();
+    let names = commands_in(&help);
     assert!(names.contains(&"run"), "{help}");
     let lines = lines_of("vsnat");
     for name in names {
         let is_shown = lines.iter().any(|line| line.words[0] == name);
         assert!(is_shown, "docs/commands.md has no example of vsnat {name}");
     }
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let dir = std::env::temp_dir().join(format!("vsnat-man-{}", std::process::id()));
+    let mut vsnat = Command::new(env!("CARGO_BIN_EXE_vsnat"));
+    let written = vsnat.arg("man").arg("--dir").arg(&dir).output().unwrap();
+    assert!(written.status.success(), "{written:?}");
+    let help = String::from_utf8(read_by_vsnat(&[]).stdout).unwrap();
+    for name in commands_in(&help) {
+        let page = dir.join(format!("vsnat-{name}.1"));
+        let text = fs::read_to_string(&page).unwrap_or_else(|e| panic!("{page:?}: {e}"));
+        assert!(text.contains(".SH SYNOPSIS"), "{text}");
+    }
+    fs::remove_dir_all(&dir).unwrap();
 }
 
 #[test]
@@ -122,6 +132,16 @@ fn every_document_that_is_linked_is_there() {
             );
         }
     }
+}
+
+/// The names of the commands that a help text lists.
+fn commands_in(help: &str) -> Vec<&str> {
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    commands
+        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect()
 }
 
 fn read_by_vsnat(words: &[String]) -> Output {

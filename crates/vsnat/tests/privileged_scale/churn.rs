@@ -25,12 +25,12 @@ const CHURN: Duration = Duration::from_secs(2);
 const CLIENTS_OF_A_CPU: u64 = 16;
 /// Templates that still had a connection when their time was over live for
 /// another minute.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// More than there are slots: a count below zero would be close to 2^32.
 const NEGATIVE: u64 = 1 << 31;
 
-const SHAPE: Shape = Shape {
+pub const SHAPE: Shape = Shape {
     servers: 4,
     connections: 262_144,
     timeouts: "tcp_established = \"30s\"\ntcp_time_wait = \"1s\"\ntcp_close = \"1s\"\n\
@@ -51,7 +51,7 @@ const ONE_PACKET: &str = "-u 192.168.28.167:85";
 
 /// Services, their options, and those of their servers. Clients are kept at a
 /// server for longer than a connection lives.
-const SERVICES: [(&str, &str, &str); 8] = [
+pub const SERVICES: [(&str, &str, &str); 8] = [
     (PLAIN, "", ""),
     (PERSISTENT, "-p 3", ""),
     (LIMITED, "", "-x 4 -y 2"),
@@ -78,7 +78,7 @@ fn counts_are_exact_after_parallel_churn() {
 
 /// One address for both protocols; those of single packets must be known by
 /// their server alone.
-fn add_services(bed: &Bed) -> Vec<EchoServer> {
+pub fn add_services(bed: &Bed) -> Vec<EchoServer> {
     bed.director()
         .ctl(&["mark", "add", "--mark", "84", "--ports", "84"])
         .unwrap();
@@ -103,7 +103,7 @@ fn add_services(bed: &Bed) -> Vec<EchoServer> {
         .collect()
 }
 
-fn server_port(service: &str) -> u16 {
+pub fn server_port(service: &str) -> u16 {
     match service {
         ONE_PACKET => 85,
         _ => 80,
@@ -121,7 +121,7 @@ fn churn(bed: &Bed, scheduler: Scheduler, sources: &SourcePool) {
     });
     let opened = bed.reason("opened") + bed.reason("reopened") - opened_before;
     println!("{scheduler}: {opened} opened; {seen:?}");
-    assert_eq!(seen.refused_wrongly, 0, "{seen:?}");
+    assert_eq!((seen.refused_wrongly, seen.broken), (0, 0), "{seen:?}");
     assert_eq!(bed.reason("kernel"), 0);
     assert_eq!(bed.reason("table_full"), 0);
 
@@ -138,7 +138,7 @@ fn churn(bed: &Bed, scheduler: Scheduler, sources: &SourcePool) {
     }
 }
 
-fn run_clients(bed: &Bed, sources: &SourcePool) -> (Seen, Vec<Socket>) {
+pub fn run_clients(bed: &Bed, sources: &SourcePool) -> (Seen, Vec<Socket>) {
     let namespace = bed.cluster.client();
     let end = Instant::now() + duration();
     thread::scope(|scope| {
@@ -169,7 +169,7 @@ fn run_clients(bed: &Bed, sources: &SourcePool) -> (Seen, Vec<Socket>) {
 }
 
 /// No count may ever be below zero, not even for a moment.
-fn watch(bed: &Bed, done: &AtomicBool) {
+pub fn watch(bed: &Bed, done: &AtomicBool) {
     while !done.load(Ordering::Relaxed) {
         let Counts { active, inactive } = bed.counts();
         let templates = bed.templates();

@@ -49,6 +49,10 @@ fn two_ports_lead_a_client_to_one_server_whatever_becomes_of_the_daemon() {
     assert_eq!(shop(&scene), servers, "without a daemon");
     scene.start_director(&config);
     assert_eq!(shop(&scene), servers, "with a new one");
+    scene.leave_forwarding();
+    assert_eq!(shop(&scene), servers, "after it ended in order");
+    scene.start_director(&config);
+    assert_eq!(shop(&scene), servers, "and began again");
     assert_eq!(scene.director().ctl(&["mark", "list"]).unwrap(), rules);
     assert_eq!(persistent(&scene), 4);
 }

@@ -18,6 +18,7 @@ mod links;
 mod packet_socket;
 mod refusals;
 #[path = "../scenario/mod.rs"]
+#[allow(dead_code, reason = "shared with the other scenarios")]
 mod scenario;
 mod strangers;
 mod untouched;

@@ -45,6 +45,13 @@ impl Scene {
         assert!(!status.success());
     }
 
+    /// In order, as before an upgrade: the data plane goes on forwarding.
+    pub fn leave_forwarding(&mut self) {
+        let director = self.director.take().unwrap();
+        let status = director.stop(Stop::LeaveForwarding).unwrap();
+        assert!(status.success());
+    }
+
     pub fn director(&self) -> &Director {
         self.director.as_ref().unwrap()
     }
