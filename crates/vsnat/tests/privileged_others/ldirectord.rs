@@ -24,10 +24,11 @@ destination = \"192.168.28.167\"
 ports = [8081, \"8084-8086\"]
 ";
 
-/// Checks every second. In the foreground it keeps no file of its own.
+/// Checks every second; what is down refuses at once, so the patience is for a
+/// busy machine. In the foreground it keeps no file of its own.
 const GLOBAL: &str = "\
-checktimeout = 2
-negotiatetimeout = 2
+checktimeout = 10
+negotiatetimeout = 10
 checkinterval = 1
 supervised = yes
 ";
