@@ -12,7 +12,8 @@ use case_table::model_world::ModelWorld;
 use case_table::{SERVER_A, SERVER_B, World, endpoint};
 use proptest::prelude::*;
 use vsnat_api::{
-    Command, Persistence, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec, Side, Weight,
+    Command, Mark, MarkRule, Persistence, PortRange, Protocol, Scheduler, ServerSpec, ServiceKey,
+    ServiceSpec, Setting, SettingName, Side, Weight,
 };
 use vsnat_core::sweep::Pressure;
 use vsnat_dataplane::Backend;
@@ -29,6 +30,17 @@ enum Step {
         port: u16,
         flags: Flags,
     },
+    /// A client's datagram to the mark's port or to the service on all ports.
+    Datagram {
+        port: u16,
+        to: u16,
+    },
+    /// A server's datagram to one of the clients.
+    Answer {
+        server: usize,
+        port: u16,
+        from: u16,
+    },
     /// A server's segment to one of the clients.
     Server {
         server: usize,
@@ -41,15 +53,60 @@ enum Step {
     Adopt,
 }
 
+/// Two by address, one by mark, one for UDP on all ports.
+const SERVICES: usize = 4;
+/// The port whose packets are marked, TCP's and UDP's.
+const MARKED: u16 = 81;
+
 fn key(service: usize) -> ServiceKey {
-    ServiceKey::Address {
-        protocol: Protocol::Tcp,
-        address: endpoint([198, 51, 100, 7], 80 + service as u16),
+    let by_address = |protocol, port| ServiceKey::Address {
+        protocol,
+        address: endpoint([198, 51, 100, 7], port),
+    };
+    match service {
+        0 | 1 => by_address(Protocol::Tcp, 80 + service as u16),
+        2 => ServiceKey::Mark { mark: mark() },
+        _ => by_address(Protocol::Udp, 0),
     }
 }
 
+fn mark() -> Mark {
+    Mark::new(7).unwrap()
+}
+
+fn rule() -> MarkRule {
+    MarkRule {
+        mark: mark(),
+        protocol: None,
+        source: None,
+        destination: None,
+        ports: vec![PortRange::new(MARKED, MARKED).unwrap()],
+        interface: None,
+    }
+}
+
+fn settings() -> impl Strategy<Value = Setting> {
+    let names = [
+        SettingName::ExpireNodestConn,
+        SettingName::ExpireQuiescentTemplate,
+        SettingName::ConnReuseMode,
+        SettingName::SloppyTcp,
+        SettingName::DropEntry,
+        SettingName::DropPacket,
+        SettingName::AmDroprate,
+        SettingName::SecureTcp,
+        SettingName::NatIcmpSend,
+        SettingName::OnePacketAnswers,
+    ];
+    (prop::sample::select(names.to_vec()), any::<u32>()).prop_map(|(name, value)| {
+        let (least, most) = name.range();
+        let most = most.min(least + 3);
+        Setting::new(name, least + value % (most - least + 1)).unwrap()
+    })
+}
+
 fn commands() -> impl Strategy<Value = Command> {
-    let service = 0usize..2;
+    let service = 0usize..SERVICES;
     let scheduler = prop::sample::select(Scheduler::ALL.to_vec());
     let server = (0usize..2, 0u32..4, 0u32..4).prop_map(|(server, weight, upper)| ServerSpec {
         upper_threshold: upper,
@@ -60,14 +117,16 @@ fn commands() -> impl Strategy<Value = Command> {
         timeout_s,
         netmask: Persistence::EVERY_CLIENT,
     }));
-    let spec = (service, scheduler, kept).prop_map(|(service, scheduler, persistence)| {
+    let spec = (service, scheduler, kept, any::<bool>());
+    let spec = spec.prop_map(|(service, scheduler, persistence, single)| {
         let spec = ServiceSpec::new(key(service), scheduler);
         ServiceSpec {
             persistence,
+            one_packet: single && service >= 2,
             ..spec
         }
     });
-    (spec, server, 0..12).prop_map(|(spec, server, kind)| {
+    (spec, server, settings(), 0..16).prop_map(|(spec, server, setting, kind)| {
         let service = spec.key;
         match kind {
             0..=1 => Command::AddService(spec),
@@ -81,6 +140,9 @@ fn commands() -> impl Strategy<Value = Command> {
                 address: server.address,
             },
             10 => Command::Zero(Some(service)),
+            11..=12 => Command::Set(setting),
+            13 => Command::MarkAdd(rule()),
+            14 => Command::MarkDelete(rule()),
             _ => Command::Zero(None),
         }
     })
@@ -101,8 +163,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => commands().prop_map(Step::Command),
         4 => (0usize..2, port.clone(), flags.clone())
             .prop_map(|(service, port, flags)| Step::Client { service, port, flags }),
-        3 => (0usize..2, port, flags)
+        3 => (0usize..2, port.clone(), flags)
             .prop_map(|(server, port, flags)| Step::Server { server, port, flags }),
+        2 => (port.clone(), 80u16..83).prop_map(|(port, to)| Step::Datagram { port, to }),
+        1 => (0usize..2, port, 80u16..83)
+            .prop_map(|(server, port, from)| Step::Answer { server, port, from }),
         1 => (0u64..200_000).prop_map(|ms| Step::Wait { ms }),
         1 => Just(Step::Adopt),
     ];
@@ -138,15 +203,26 @@ fn carry_out(mut world: ModelWorld, step: &Step) -> ModelWorld {
                 &Frame::inner(from, client(*port)).tcp(*flags).into(),
             );
         }
+        Step::Datagram { port, to } => {
+            let frame = Frame::outer(client(*port), ([198, 51, 100, 7], *to));
+            world.run(Side::Outer, &frame.udp().into());
+        }
+        Step::Answer { server, port, from } => {
+            let frame = Frame::inner((SERVERS[*server], *from), client(*port));
+            world.run(Side::Inner, &frame.udp().into());
+        }
         Step::Wait { ms } => {
             world.plane.backend_mut().advance_ms(*ms);
             world.plane.backend_mut().sweep(Pressure::Relaxed);
             world.plane.tend();
         }
         Step::Adopt => {
-            let before = world.plane.services();
+            let before = (world.plane.services(), world.plane.marks());
+            let settings = world.plane.settings();
             world.plane = Plane::new(world.plane.into_backend());
-            assert_eq!(world.plane.services(), before);
+            let after = (world.plane.services(), world.plane.marks());
+            assert_eq!(after, before);
+            assert_eq!(world.plane.settings(), settings);
         }
     }
     world

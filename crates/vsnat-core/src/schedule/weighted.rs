@@ -110,7 +110,11 @@ impl<T: Tables> Loop<T> for Walk {
         }
         self.refused = self.refused.wrapping_add(1);
         if self.refused >= turn.servers {
+            // Once around and no further: where nobody is found, the next pick
+            // begins where this one did.
+            let period = self.view.period();
             let rest = turn.left.wrapping_sub(1);
+            let rest = rest.min(period.saturating_sub(self.passed));
             if let Some(cursor) = tables.cursor(self.service) {
                 cursor.fetch_add(rest);
             }

@@ -144,6 +144,34 @@ pub fn a_server_returns_below_three_quarters(world: &mut ModelWorld) {
     assert_eq!(picks(world, peer(5, 6_000), vip, 3), "AA-");
 }
 
+pub fn turns_go_on_where_everybody_was_full(world: &mut ModelWorld) {
+    for (port, scheduler) in [(80, Scheduler::Rr), (81, Scheduler::Wrr)] {
+        let key = service(world, Protocol::Tcp, port);
+        let vip = (world.vip(), port);
+        limited(world, key, scheduler, &[(1, 1), (1, 2)]);
+        let mut held = Vec::new();
+        let mut some = |world: &mut ModelWorld, number| -> String {
+            let from = 5_000 + 1_000 * (port - 80) + held.len() as u16;
+            (0..number)
+                .map(|place| {
+                    let from = client(world, 5, from + place);
+                    let server = open(world, from, vip);
+                    held.push((from, server));
+                    letter(server)
+                })
+                .collect()
+        };
+        assert_eq!(some(world, 5), "BAB--", "{scheduler}");
+        for (from, server) in std::mem::take(&mut held) {
+            if let Some(server) = server {
+                reset(world, from, vip, server);
+            }
+        }
+        wait_s(world, 11);
+        assert_eq!(picks(world, peer(6, 5_000), vip, 4), "ABB-", "{scheduler}");
+    }
+}
+
 pub fn entries_without_an_answer_are_dropped(world: &mut ModelWorld) {
     const NUMBER: u16 = 960;
     let vip = (world.vip(), 80);
