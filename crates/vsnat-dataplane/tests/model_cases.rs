@@ -25,6 +25,7 @@ cases! {
     timed::a_server_returns_below_its_lower_threshold,
     timed::a_server_returns_below_three_quarters,
     timed::turns_go_on_where_everybody_was_full,
+    timed::weighted_turns_go_on_where_everybody_was_full,
     timed::entries_without_an_answer_are_dropped,
     timed::quiet_datagrams_and_unassured_templates_are_dropped,
     timed::associations_without_an_answer_end_early,

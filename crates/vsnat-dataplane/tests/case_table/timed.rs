@@ -172,6 +172,25 @@ pub fn turns_go_on_where_everybody_was_full(world: &mut ModelWorld) {
     }
 }
 
+/// As a kernel IPVS was seen to do it.
+pub fn weighted_turns_go_on_where_everybody_was_full(world: &mut ModelWorld) {
+    let key = service(world, Protocol::Tcp, 80);
+    let vip = (world.vip(), 80);
+    limited(world, key, Scheduler::Wrr, &[(3, 6), (1, 2), (2, 3)]);
+    let mut served = String::new();
+    for port in 5_000..5_014 {
+        let from = client(world, 5, port);
+        let server = open(world, from, vip);
+        served.push(letter(server));
+        if let Some(server) = server {
+            reset(world, from, vip, server);
+        }
+    }
+    assert_eq!(served, "CBAACACBAAA---");
+    wait_s(world, 11);
+    assert_eq!(picks(world, peer(6, 5_000), vip, 12), "ACACBAACABA-");
+}
+
 pub fn entries_without_an_answer_are_dropped(world: &mut ModelWorld) {
     const NUMBER: u16 = 960;
     let vip = (world.vip(), 80);
