@@ -5,6 +5,7 @@
 //! Each subcommand first installs what it needs (see `packages`), so that a fresh
 //! machine needs nothing but a Rust toolchain and root or sudo.
 
+mod bench;
 mod budget;
 mod build;
 mod ci;
@@ -72,6 +73,11 @@ enum Task {
         #[arg(long)]
         update: bool,
     },
+    /// Measure what a packet costs
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// Compare vsnat with the kernel's own IPVS on random command lines and connections
     Oracle(oracle::Options),
     /// Format check, lints, build, budget, sizes and all tests
@@ -108,6 +114,7 @@ fn run(task: Task) -> Result<()> {
         } => kernel::run(&workspace, &series, &filter),
         Task::Budget { update: true } => budget(&workspace, BudgetMode::Update),
         Task::Budget { update: false } => budget(&workspace, BudgetMode::Check),
+        Task::Bench { bench } => bench::run(&workspace, &bench),
         Task::Oracle(options) => oracle::run(&workspace, &options),
         Task::Ci => ci::run(&workspace),
     }

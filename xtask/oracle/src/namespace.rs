@@ -33,7 +33,11 @@ impl Network {
         for (namespace, lines) in world::links() {
             batch(&["-n", namespace], &lines)?;
         }
-        enter(&network.director)?;
+        for namespace in [&network.clients, &network.servers, &network.director] {
+            enter(namespace)?;
+            // Refusals are compared; a kernel's own sparing of them is not.
+            write_sysctl("net/ipv4/icmp_ratelimit", "0")?;
+        }
         write_sysctl("net/ipv4/ip_forward", "1")?;
         Ok(network)
     }

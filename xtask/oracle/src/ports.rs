@@ -8,7 +8,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// Within one machine a packet arrives at once or never; below the second after
 /// which TCP repeats a SYN.
-pub const PATIENCE: Duration = Duration::from_millis(400);
+pub const PATIENCE: Duration = Duration::from_millis(300);
+/// One-packet services leave answers untranslated by default: many never arrive.
+pub const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Which of the sockets are ready, once at least one is, or none in time.
 pub fn wait(

@@ -17,7 +17,7 @@ use oracle::world::UDP_PORTS;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::namespace::Network;
-use crate::ports::{PATIENCE, wait};
+use crate::ports::{ANSWER_PATIENCE, PATIENCE, wait};
 
 const QUESTION: &[u8] = b"question";
 const ANSWER: &[u8] = b"answer";
@@ -83,7 +83,7 @@ impl Udp {
             return Ok("lost".to_owned());
         };
         answer(server, &received)?;
-        let back = wait(&[client.as_fd()], PollFlags::POLLIN, PATIENCE)?;
+        let back = wait(&[client.as_fd()], PollFlags::POLLIN, ANSWER_PATIENCE)?;
         let at = SocketAddrV4::new(received.at, *port);
         if back.is_empty() {
             return Ok(format!("server {at}, whose answer did not arrive"));

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use oracle::plan::{Answers, Plan, Sequence};
+use oracle::plan::{Answers, Plan, Sequence, Step};
 
-use super::known::{Known, Then};
+use super::known::{Found, Known, Then};
 use super::mask::masked;
 
 /// The shortest-lived state is CLOSE, of ten seconds: what takes nearly as long may
@@ -81,8 +81,13 @@ impl Verdict {
             if ipvs == vsnat {
                 continue;
             }
-            let (only_ipvs, only_vsnat) = (only(&ipvs, &vsnat), only(&vsnat, &ipvs));
-            match known.find(&step.to_string(), &only_ipvs, &only_vsnat) {
+            let found = Found {
+                before: &sequence.steps[..index],
+                step,
+                ipvs: only(&ipvs, &vsnat),
+                vsnat: only(&vsnat, &ipvs),
+            };
+            match known.find(&found) {
                 Some(difference) => {
                     *self.known.entry(difference.row.clone()).or_default() += 1;
                     match difference.then {
@@ -108,9 +113,12 @@ impl Different {
     /// The steps up to the difference, and both answers of the last.
     pub fn tell(&self, sequence: &Sequence) -> String {
         let mut text = format!("sequence {}:\n", self.number);
-        for step in &sequence.steps[..=self.step] {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "  {step}");
+        for (index, step) in sequence.steps[..=self.step].iter().enumerate() {
+            // What was only looked at on the way was equal.
+            if index == self.step || !only_looks(step) {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "  {step}");
+            }
         }
         for (who, answer) in [("IPVS", &self.ipvs), ("vsnat", &self.vsnat)] {
             let _ = writeln!(text, "  {who} answers:");
@@ -119,6 +127,22 @@ impl Different {
             }
         }
         text
+    }
+}
+
+/// Whether a step leaves everything as it is.
+fn only_looks(step: &Step) -> bool {
+    match step {
+        Step::Ipvsadm(words) => words
+            .first()
+            .is_some_and(|word| word.starts_with("-L") || word.starts_with("-S")),
+        Step::Open { .. }
+        | Step::Talk(_)
+        | Step::Close { .. }
+        | Step::Reset(_)
+        | Step::Datagram { .. }
+        | Step::Set { .. }
+        | Step::Wait { .. } => false,
     }
 }
 

@@ -72,7 +72,7 @@ pub struct Machine {
     kernel: PathBuf,
     root: PathBuf,
     modules: PathBuf,
-    directory: PathBuf,
+    disk: PathBuf,
 }
 
 /// A guest that carries out the plan of a folder. Dropping it ends it.
@@ -83,8 +83,9 @@ pub struct Guest {
 }
 
 impl Machine {
-    /// Fetches and unpacks what is missing below `directory`.
-    pub fn prepare(directory: &Path) -> Result<Self> {
+    /// Fetches and unpacks what is missing below `directory`, and writes a disk with
+    /// `driver`, the program that carries out plans.
+    pub fn prepare(directory: &Path, driver: &Path) -> Result<Self> {
         if std::env::consts::ARCH != "x86_64" {
             bail!(
                 "User-Mode Linux runs on x86-64 only, and this machine is {}",
@@ -113,12 +114,14 @@ impl Machine {
                 )
             })?
             .path();
-        Ok(Machine {
+        let machine = Machine {
             kernel: root.join("usr/bin/linux.uml"),
             root,
             modules,
-            directory: directory.to_owned(),
-        })
+            disk: directory.join("initramfs.cpio"),
+        };
+        machine.write_disk(driver)?;
+        Ok(machine)
     }
 
     /// The guest's kernel release.
@@ -128,15 +131,13 @@ impl Machine {
     }
 
     /// Boots a guest that carries out the plan in `share`.
-    pub fn boot(&self, driver: &Path, share: &Path) -> Result<Guest> {
+    pub fn boot(&self, share: &Path) -> Result<Guest> {
         for name in [ANSWERS, GUEST_LOG, EXIT_CODE] {
             let path = share.join(name);
             if path.exists() {
                 fs::remove_file(&path)?;
             }
         }
-        let disk = self.directory.join("initramfs.cpio");
-        self.write_disk(&disk, driver)?;
         let console = File::create(share.join("console.log"))?;
         let share_text = share.to_string_lossy();
         if share_text.contains(char::is_whitespace) {
@@ -144,7 +145,7 @@ impl Machine {
         }
         let child = Command::new(&self.kernel)
             .arg(MEMORY)
-            .arg(format!("initrd={}", disk.display()))
+            .arg(format!("initrd={}", self.disk.display()))
             .arg(format!("uml_dir={}", share.display()))
             .arg(format!("vsnat_share={share_text}"))
             .args(["con=null", "con0=null,fd:1", "quiet", "panic=-1"])
@@ -160,7 +161,8 @@ impl Machine {
         })
     }
 
-    fn write_disk(&self, path: &Path, driver: &Path) -> Result<()> {
+    fn write_disk(&self, driver: &Path) -> Result<()> {
+        let path = &self.disk;
         let file =
             File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
         let mut archive = Cpio::new(BufWriter::new(file));
@@ -302,6 +304,8 @@ for module in /modules/*.ko; do
     insmod \"$module\" || echo \"cannot load $module\"
 done
 ip link set lo up
+echo 1000000 >/proc/sys/net/ipv4/icmp_msgs_per_sec
+echo 1000000 >/proc/sys/net/ipv4/icmp_msgs_burst
 for word in $(cat /proc/cmdline); do
     case $word in
         vsnat_share=*) mount -t hostfs none /share -o \"${word#vsnat_share=}\" ;;

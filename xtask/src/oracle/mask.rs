@@ -4,6 +4,8 @@
 use oracle::plan::Step;
 use oracle::world;
 
+/// Where the column of connections ends in a listing of counters.
+const CONNECTIONS_END: usize = 42;
 /// Stands for an address of a sequence, whichever it is.
 const CLIENTS_OF_SEQUENCE: u8 = 0;
 
@@ -15,6 +17,9 @@ pub fn masked(sequence: u32, step: &Step, answer: &str) -> String {
         }
         Step::Ipvsadm(words) if words.iter().any(|word| word == "--nosort") => {
             services_sorted(&table(answer))
+        }
+        Step::Ipvsadm(words) if words.iter().any(|word| word == "--stats") => {
+            counters(&table(answer))
         }
         Step::Ipvsadm(_) => table(answer),
         Step::Open { .. }
@@ -31,16 +36,32 @@ fn table(answer: &str) -> String {
     answer.lines().map(|line| size(line) + "\n").collect()
 }
 
+/// TCP itself decides when it acknowledges: of services that may carry it only the
+/// connections are compared, of UDP everything.
+fn counters(answer: &str) -> String {
+    let mut has_tcp = false;
+    let mut text = String::new();
+    for line in answer.lines() {
+        if is_service(line) {
+            has_tcp = !line.starts_with("UDP ");
+        }
+        let end = match has_tcp {
+            true => line.len().min(CONNECTIONS_END),
+            false => line.len(),
+        };
+        text.push_str(&line[..end]);
+        text.push('\n');
+    }
+    text
+}
+
 /// Services lie in a hash table of the kernel; the order of a service's servers is its
 /// own and counts.
 fn services_sorted(answer: &str) -> String {
     let mut head = String::new();
     let mut services: Vec<String> = Vec::new();
     for line in answer.lines() {
-        let is_service = ["TCP ", "UDP ", "FWM "]
-            .iter()
-            .any(|start| line.starts_with(start));
-        if is_service {
+        if is_service(line) {
             services.push(String::new());
         }
         let text = services.last_mut().unwrap_or(&mut head);
@@ -49,6 +70,11 @@ fn services_sorted(answer: &str) -> String {
     }
     services.sort();
     head + &services.concat()
+}
+
+fn is_service(line: &str) -> bool {
+    let starts = ["TCP ", "UDP ", "FWM "];
+    starts.iter().any(|start| line.starts_with(start))
 }
 
 /// The connections of this sequence's clients, sorted, without their timers.
@@ -113,6 +139,17 @@ mod tests {
             services_sorted(answer),
             "head\nTCP  a rr\n  -> 3\nUDP  b rr\n  -> 2\n  -> 1\n"
         );
+    }
+
+    #[test]
+    fn of_tcp_only_the_connections_are_compared() {
+        let line = "TCP  10.0.1.100:80                       4       23       16     1232      868";
+        assert_eq!(
+            counters(line).trim_end(),
+            "TCP  10.0.1.100:80                       4"
+        );
+        let line = "UDP  10.0.1.100:53                       4       23       16     1232      868";
+        assert_eq!(counters(line).trim_end(), line);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod known;
 mod machine;
 mod mask;
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,7 +28,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 use known::Known;
-use machine::{ANSWERS, Machine, PLAN};
+use machine::{ANSWERS, Guest, Machine, PLAN};
 
 /// For each sequence; many times what one takes.
 const LIMIT_PER_SEQUENCE: Duration = Duration::from_secs(15);
@@ -54,6 +55,9 @@ pub struct Options {
     /// Compare IPVS with itself, which tells what a run of this test cannot tell
     #[arg(long)]
     itself: bool,
+    /// How many guests share the work of IPVS, each on one CPU
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    guests: u8,
     /// Use this vsnat instead of building one
     #[arg(long, value_name = "FILE")]
     vsnat: Option<PathBuf>,
@@ -66,7 +70,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     packages::ensure(&[Purpose::Lab])?;
     let known = Known::read()?;
     let driver = build_driver(workspace)?;
-    let machine = Machine::prepare(&workspace.target("oracle"))?;
+    let machine = Machine::prepare(&workspace.target("oracle"), &driver)?;
 
     let seed = options.seed.unwrap_or_else(new_seed);
     let plan = match options.only {
@@ -78,56 +82,87 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         plan.sequences.len(),
         machine.release()
     );
-    let there = folder(workspace, "ipvs", &plan)?;
-    let here = folder(workspace, "vsnat", &plan)?;
-    carry_out(
-        workspace,
-        options,
-        &machine,
-        &driver,
-        &plan,
-        [&there, &here],
-    )?;
+    let worlds = Worlds::prepare(workspace, options, plan)?;
+    worlds.carry_out(workspace, options, &machine, &driver)?;
 
-    let ipvs = compare::read(&there.join(ANSWERS))?;
-    let vsnat = compare::read(&here.join(ANSWERS))?;
-    let verdict = compare::compare(&plan, &ipvs, &vsnat, &known)?;
-    report(&verdict, &plan, options.show);
+    let verdict = worlds.compare(&known)?;
+    report(&verdict, &worlds.plan, options.show);
     conclude(&verdict, seed)
 }
 
-fn carry_out(
-    workspace: &Workspace,
-    options: &Options,
-    machine: &Machine,
-    driver: &Path,
-    plan: &Plan,
-    [there, here]: [&Path; 2],
-) -> Result<()> {
-    let sequences = u32::try_from(plan.sequences.len()).unwrap_or(u32::MAX);
-    let limit = LIMIT_AT_LEAST + LIMIT_PER_SEQUENCE * sequences;
-    let start = Instant::now();
-    if options.itself {
-        let first = machine.boot(driver, there)?.finish(limit)?;
-        let second = machine.boot(driver, here)?.finish(limit)?;
-        println!(
-            "xtask: IPVS took {} s, and {} s again",
-            first.as_secs(),
-            second.as_secs()
-        );
-        return Ok(());
+/// The plan, and the folders of those that carry it out.
+struct Worlds {
+    plan: Plan,
+    /// One for each guest, with its share of the sequences.
+    ipvs: Vec<PathBuf>,
+    vsnat: PathBuf,
+}
+
+impl Worlds {
+    fn prepare(workspace: &Workspace, options: &Options, plan: Plan) -> Result<Self> {
+        let guests = usize::from(options.guests).min(plan.sequences.len().max(1));
+        let mut ipvs = Vec::new();
+        for guest in 0..guests {
+            let share = Plan {
+                sequences: plan
+                    .sequences
+                    .iter()
+                    .skip(guest)
+                    .step_by(guests)
+                    .cloned()
+                    .collect(),
+            };
+            ipvs.push(folder(workspace, &format!("ipvs-{}", guest + 1), &share)?);
+        }
+        let vsnat = folder(workspace, "vsnat", &plan)?;
+        Ok(Worlds { plan, ipvs, vsnat })
     }
-    let vsnat = match &options.vsnat {
-        Some(vsnat) => vsnat.clone(),
-        None => build::vsnat(workspace, Profile::Release)?,
-    };
-    // Both at once: the guest is one process on one CPU.
-    let guest = machine.boot(driver, there)?;
-    let ours = ours(driver, &vsnat, here, limit, there)?;
-    println!("xtask: vsnat took {} s", ours.as_secs());
-    guest.finish(limit)?;
-    println!("xtask: IPVS took {} s", start.elapsed().as_secs());
-    Ok(())
+
+    fn carry_out(
+        &self,
+        workspace: &Workspace,
+        options: &Options,
+        machine: &Machine,
+        driver: &Path,
+    ) -> Result<()> {
+        let sequences = u32::try_from(self.plan.sequences.len()).unwrap_or(u32::MAX);
+        let limit = LIMIT_AT_LEAST + LIMIT_PER_SEQUENCE * sequences;
+        let vsnat = match (&options.vsnat, options.itself) {
+            (_, true) => None,
+            (Some(vsnat), false) => Some(vsnat.clone()),
+            (None, false) => Some(build::vsnat(workspace, Profile::Release)?),
+        };
+        let start = Instant::now();
+        let guests = self
+            .ipvs
+            .iter()
+            .map(|share| machine.boot(share))
+            .collect::<Result<Vec<Guest>>>()?;
+        match vsnat {
+            None => {
+                machine.boot(&self.vsnat)?.finish(limit)?;
+            }
+            // At the same time: guests are processes of one CPU each.
+            Some(vsnat) => {
+                let took = ours(driver, &vsnat, &self.vsnat, &self.ipvs, limit)?;
+                println!("xtask: vsnat took {} s", took.as_secs());
+            }
+        }
+        for guest in guests {
+            guest.finish(limit)?;
+        }
+        println!("xtask: IPVS took {} s", start.elapsed().as_secs());
+        Ok(())
+    }
+
+    fn compare(&self, known: &Known) -> Result<compare::Verdict> {
+        let mut ipvs = HashMap::new();
+        for share in &self.ipvs {
+            ipvs.extend(compare::read(&share.join(ANSWERS))?);
+        }
+        let vsnat = compare::read(&self.vsnat.join(ANSWERS))?;
+        compare::compare(&self.plan, &ipvs, &vsnat, known)
+    }
 }
 
 /// Carries the plan out with vsnat, on this machine.
@@ -135,8 +170,8 @@ fn ours(
     driver: &Path,
     vsnat: &Path,
     here: &Path,
+    there: &[PathBuf],
     limit: Duration,
-    there: &Path,
 ) -> Result<Duration> {
     let start = Instant::now();
     let answers = here.join(ANSWERS);
@@ -163,7 +198,10 @@ fn ours(
             println!(
                 "xtask: {} sequences with vsnat, {} with IPVS",
                 lines(&answers),
-                lines(&there.join(ANSWERS))
+                there
+                    .iter()
+                    .map(|share| lines(&share.join(ANSWERS)))
+                    .sum::<usize>()
             );
         }
         thread::sleep(POLL);

@@ -82,6 +82,7 @@ fn sequence(seed: u64, number: u32) -> Sequence {
     let theme = THEMES[draw.weighted(&THEME_WEIGHTS)];
     let mut script = Script::new(number, theme, draw);
 
+    script.keep_one_service();
     for _ in 0..script.draw.weighted(&[0, 6, 3, 1]) {
         script.add_service();
     }

@@ -28,6 +28,8 @@ pub struct Script {
     pub opened: Vec<(SocketAddrV4, SocketAddrV4)>,
     pub asked: Vec<(SocketAddrV4, SocketAddrV4)>,
     pub settings: Vec<String>,
+    /// A server has had a threshold.
+    pub has_thresholds: bool,
     next_port: u16,
     next_server: u8,
 }
@@ -45,6 +47,7 @@ impl Script {
             opened: Vec::new(),
             asked: Vec::new(),
             settings: Vec::new(),
+            has_thresholds: false,
             next_port: FIRST_CLIENT_PORT,
             next_server: 1,
         }

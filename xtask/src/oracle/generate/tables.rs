@@ -1,6 +1,7 @@
 //! Lines that change the table: services, servers, settings.
 
 use oracle::plan::Step;
+use oracle::world::TCP_PORTS;
 
 use super::Theme;
 use super::script::Script;
@@ -31,7 +32,18 @@ const SETTINGS: [(&str, u32, u32); 4] = [
     ("sloppy_tcp", 0, 1),
 ];
 
+/// Without any service the kernel takes its hooks away, and with them what it knows of
+/// open connections: this one, which nothing uses, stays.
+const KEPT_SERVICE: &str = "-A -t 10.0.1.131:9 -s rr";
+/// Longer than the kernel takes to collect its counters: what it has not collected comes
+/// back after they were set to zero.
+const COLLECTED_MS: u64 = 2200;
+
 impl Script {
+    pub fn keep_one_service(&mut self) {
+        self.line(KEPT_SERVICE);
+    }
+
     pub fn add_service(&mut self) {
         let key = self.key();
         let known = self.services.iter().any(|service| service.key == key);
@@ -109,6 +121,9 @@ impl Script {
     }
 
     pub fn zero(&mut self) {
+        self.steps.push(Step::Wait {
+            milliseconds: COLLECTED_MS,
+        });
         match self.any_service() {
             Some(index) if self.draw.percent(60) => {
                 let mut words = vec!["-Z".to_owned()];
@@ -234,7 +249,12 @@ impl Script {
             return;
         }
         let key = self.services[index].key;
-        let again = !self.services[index].deleted.is_empty() && self.draw.percent(50);
+        // expire_nodest_conn makes IPVS forget what a deleted server had at once.
+        let forgotten = self
+            .settings
+            .iter()
+            .any(|name| name == "expire_nodest_conn");
+        let again = !forgotten && !self.services[index].deleted.is_empty() && self.draw.percent(50);
         let server = match again.then(|| self.services[index].deleted.pop()).flatten() {
             Some(server) => server,
             None => Server {
@@ -248,6 +268,8 @@ impl Script {
 
     fn server_port(&mut self, key: Key) -> Option<u16> {
         let explicit = match key {
+            // Both protocols have this mark, and no port serves both.
+            Key::Mark(3) => 0,
             Key::Mark(_) => 20,
             _ if key.has_port_zero() => 20,
             Key::Tcp { .. } | Key::Udp { .. } => 60,
@@ -255,10 +277,13 @@ impl Script {
         if !self.draw.percent(explicit) {
             return None;
         }
-        if self.draw.percent(4) {
+        let ports = key.server_ports();
+        // A TCP server refuses by a reset; one of UDP by ICMP, which vsnat does not
+        // translate yet.
+        if ports == TCP_PORTS && self.draw.percent(4) {
             return Some(CLOSED_PORT);
         }
-        Some(self.draw.pick(key.server_ports()))
+        Some(self.draw.pick(ports))
     }
 
     fn server_line(&mut self, command: &str, key: Key, server: Server) {
@@ -273,6 +298,7 @@ impl Script {
             _ => 5,
         };
         if self.draw.percent(thresholds) {
+            self.has_thresholds = true;
             let upper = self.draw.between(1, 5);
             words.extend(["-x".to_owned(), upper.to_string()]);
             if self.draw.percent(50) {

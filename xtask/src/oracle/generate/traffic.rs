@@ -11,6 +11,9 @@ use super::service::Packet;
 /// A VIP and a port that no service has.
 const NO_SERVICE: (u8, u16) = (30, 8080);
 
+/// A few ticks of a kernel that counts a hundred in a second.
+const TIMER_MS: u64 = 60;
+
 impl Script {
     /// Some packets to one service, as its scheduler shows only in an order.
     pub fn connect(&mut self) {
@@ -50,12 +53,13 @@ impl Script {
     }
 
     fn open(&mut self, to: SocketAddrV4) {
-        // A port that was reset before: the director knows a closed connection of it.
+        // A port that was reset before: the director knows a closed connection of it. The
+        // kernel counts that and the new one for a moment, which a threshold would notice.
         let again = self
             .reset
             .iter()
             .position(|(_, before)| *before == to)
-            .filter(|_| self.draw.percent(30));
+            .filter(|_| !self.has_thresholds && self.draw.percent(30));
         let from = match again {
             Some(index) => self.reset.remove(index).0,
             None => self.client(),
@@ -67,6 +71,12 @@ impl Script {
             from,
             to,
         });
+        if again.is_some() {
+            // The kernel gives up the old connection's place by a timer of its own.
+            self.steps.push(Step::Wait {
+                milliseconds: TIMER_MS,
+            });
+        }
         if self.draw.percent(70) {
             self.held.push(connection);
         } else {
