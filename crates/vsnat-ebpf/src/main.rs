@@ -63,6 +63,15 @@ pub fn vsnat_inner(context: TcContext) -> i32 {
     act(way::inner(&mut packet, &mut KernelTables))
 }
 
+/// Sends every packet back where it came from, and does nothing else: the floor
+/// that the price of a packet is measured against. Never attached.
+#[classifier]
+pub fn vsnat_bare(context: TcContext) -> i32 {
+    // SAFETY: the kernel gives a valid context to every run; a helper with
+    // plain arguments.
+    unsafe { bpf_redirect((*context.skb.skb).ifindex, 0) as i32 }
+}
+
 /// Run once after every load, never attached.
 #[classifier]
 pub fn vsnat_arm(_context: TcContext) -> i32 {

@@ -8,6 +8,7 @@ use vsnat_api::SOCKET_ENV;
 use vsnat_config::DirectorName;
 use vsnat_director::Paths;
 
+use crate::bench::BenchArgs;
 use crate::lab::LabArgs;
 use crate::man::ManArgs;
 use crate::mark::MarkArgs;
@@ -59,6 +60,8 @@ pub enum Command {
     Lab(LabArgs),
     /// Print the manual page, or write the pages of all commands.
     Man(ManArgs),
+    /// Measure what a packet costs on this machine.
+    Bench(BenchArgs),
     /// Tell how much work each eBPF program is for the kernel's verifier.
     #[command(hide = true)]
     BpfInfo(BpfInfoArgs),

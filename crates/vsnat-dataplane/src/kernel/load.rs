@@ -14,7 +14,7 @@ use crate::kernel::error::{chain, map_reason, program_reason};
 use crate::kernel::maps::KernelMaps;
 use crate::kernel::object::{self, Object};
 use crate::kernel::pins::Pins;
-use crate::kernel::{DataPlane, Frame, OpenOptions, Origin, ProgramInfo};
+use crate::kernel::{DataPlane, Frame, OpenOptions, Origin, Program, ProgramInfo, Timed};
 use crate::{AttachError, Backend, Limits, OpenError, Plane, Timeouts};
 
 pub(super) const OUTER: &str = "vsnat_outer";
@@ -33,6 +33,8 @@ const PROGRAMS: [&str; 7] = [
     INNER,
     ARM,
 ];
+/// Loaded by the first measurement only.
+const BARE: &str = "vsnat_bare";
 const ARM: &str = "vsnat_arm";
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -129,6 +131,39 @@ pub(super) fn test_run(
     let result = result.map_err(|error| refused(chain(&error)))?;
     out.truncate(result.data_size_out as usize);
     Ok((result.return_value as i32, out))
+}
+
+pub(super) fn timed_run(
+    ebpf: &mut Ebpf,
+    program: Program,
+    frame: &Frame<'_>,
+    repeat: u32,
+) -> Result<Timed, AttachError> {
+    let name = match program {
+        Program::Side(side) => program_of(side),
+        Program::Bare => BARE,
+    };
+    let refused = |reason: String| AttachError::Run {
+        program: name,
+        reason,
+    };
+    let loaded = classifier(ebpf, name).map_err(|error| refused(error.to_string()))?;
+    if loaded.fd().is_err() {
+        let result = loaded.load();
+        result.map_err(|error| refused(program_reason(&error)))?;
+    }
+    let context = test_context(frame);
+    let result = loaded.test_run(TestRunOptions {
+        data_in: Some(frame.bytes),
+        ctx_in: Some(&context),
+        repeat,
+        ..TestRunOptions::new()
+    });
+    let result = result.map_err(|error| refused(chain(&error)))?;
+    Ok(Timed {
+        answer: result.return_value as i32,
+        ns: u32::try_from(result.duration.as_nanos()).unwrap_or(u32::MAX),
+    })
 }
 
 pub(super) fn program_of(side: Side) -> &'static str {

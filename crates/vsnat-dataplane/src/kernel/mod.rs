@@ -186,6 +186,34 @@ impl DataPlane {
     ) -> Result<(i32, Vec<u8>), AttachError> {
         load::test_run(&mut self.ebpf, side, frame)
     }
+
+    /// The same, several times in a row, and how long a run took. The kernel
+    /// feeds each run with the packet as the one before it left it.
+    pub fn timed_run(
+        &mut self,
+        program: Program,
+        frame: &Frame<'_>,
+        repeat: u32,
+    ) -> Result<Timed, AttachError> {
+        load::timed_run(&mut self.ebpf, program, frame, repeat)
+    }
+}
+
+/// What [`DataPlane::timed_run`] runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    Side(Side),
+    /// Redirects, and does nothing else.
+    Bare,
+}
+
+/// A timed run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timed {
+    /// What the program answered last.
+    pub answer: i32,
+    /// Of one run on average.
+    pub ns: u32,
 }
 
 /// A packet for [`DataPlane::test_run`].

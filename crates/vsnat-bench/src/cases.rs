@@ -1,0 +1,316 @@
+//! What is measured, case by case.
+
+use std::net::SocketAddrV4;
+
+use serde::Serialize;
+use vsnat_api::{Scheduler, Side};
+use vsnat_dataplane::{Limits, Program};
+
+use crate::clock::{pin, random_read_ns};
+use crate::frames::{Segment, dying, from_client, from_server};
+use crate::world::{FIXED_POINT, STRANGER, VIP, World, client, server};
+use crate::{BenchError, Sample};
+
+const OUTER: Program = Program::Side(Side::Outer);
+const INNER: Program = Program::Side(Side::Inner);
+
+const PASS: i32 = -1;
+const REDIRECT: i32 = 7;
+
+/// Runs in a row. Each takes one from a packet's time to live, of 255.
+const REPEAT: u32 = 200;
+/// Samples of a program whose packets are all alike.
+const SAMPLES: u32 = 2_000;
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// Established connections, each of which is measured.
+    pub flows: u32,
+    /// New connections for each scheduler and number of servers.
+    pub new_connections: u32,
+    /// Servers of the larger services.
+    pub servers: u32,
+    /// Services beside the one that is measured.
+    pub services: u32,
+    /// Connections of the full table.
+    pub table: u32,
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Scale {
+            flows: 10_000,
+            new_connections: 2_000,
+            servers: 4_096,
+            services: 10_000,
+            table: 1_000_000,
+        }
+    }
+}
+
+/// A case and its time.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figure {
+    pub case: String,
+    pub median_ns: f64,
+    /// A tenth of the runs was faster, a tenth slower than these.
+    pub low_ns: f64,
+    pub high_ns: f64,
+    /// Of the median, in bare redirects.
+    pub multiple: f64,
+    pub runs: usize,
+}
+
+/// Measures the price of a packet. Each figure is told as soon as it is there.
+pub fn packet(scale: &Scale, mut tell: impl FnMut(&Figure)) -> Result<Vec<Figure>, BenchError> {
+    pin()?;
+    let limits = Limits {
+        connections: scale.table + scale.flows + 40 * scale.new_connections,
+        services: scale.services + 16,
+        servers: scale.services + 3 * scale.servers,
+    };
+    let mut bench = Bench {
+        world: World::new(limits)?,
+        floor_ns: 1.0,
+        single_ns: 0.0,
+        figures: Vec::new(),
+        opened: 0,
+        tell: &mut tell,
+    };
+    bench.calibrate()?;
+    bench.not_ours("not ours, no VIP", STRANGER)?;
+    let fixed = bench.fixed_point()?;
+    bench.establish(fixed, 0..scale.flows)?;
+    bench.established("established", fixed, scale.flows)?;
+    bench.not_ours("not ours, to a VIP", FIXED_POINT)?;
+    bench.refused(fixed)?;
+    for scheduler in Scheduler::ALL {
+        for servers in [4, scale.servers] {
+            bench.new_connections(scheduler, servers, scale.new_connections)?;
+        }
+    }
+    bench.more_services(scale.services)?;
+    bench.established("established, many services", fixed, scale.flows)?;
+    bench.not_ours("not ours, many services", STRANGER)?;
+    bench.establish(fixed, scale.flows..scale.table)?;
+    bench.established("established, full table", fixed, scale.flows)?;
+    bench.drawn_at_random(fixed, scale.table, scale.flows)?;
+    bench.tell_random_read();
+    Ok(bench.figures)
+}
+
+struct Bench<'a> {
+    world: World,
+    /// A bare redirect, many in a row.
+    floor_ns: f64,
+    /// A bare redirect run once: it contains two looks at the clock.
+    single_ns: f64,
+    figures: Vec<Figure>,
+    /// Clients that have been used for new connections.
+    opened: u32,
+    tell: &'a mut dyn FnMut(&Figure),
+}
+
+impl Bench<'_> {
+    fn calibrate(&mut self) -> Result<(), BenchError> {
+        let frame = from_client(client(0), address(STRANGER), Segment::Ack);
+        let once = self.sample(SAMPLES, |world| world.run(Program::Bare, &frame, 1))?;
+        let many = self.sample(SAMPLES, |world| world.run(Program::Bare, &frame, REPEAT))?;
+        self.floor_ns = f64::from(many.median_ns()).max(1.0);
+        self.single_ns = f64::from(once.median_ns());
+        self.record("bare redirect", &many, 0.0);
+        Ok(())
+    }
+
+    /// A service whose translation leaves the packet as it was.
+    fn fixed_point(&mut self) -> Result<SocketAddrV4, BenchError> {
+        let address = address(FIXED_POINT);
+        let servers = std::iter::once(address);
+        self.world.add_service(address, Scheduler::Rr, servers)?;
+        Ok(address)
+    }
+
+    fn establish(
+        &mut self,
+        service: SocketAddrV4,
+        clients: std::ops::Range<u32>,
+    ) -> Result<(), BenchError> {
+        for number in clients {
+            let end = client(number);
+            for (program, frame) in [
+                (OUTER, from_client(end, service, Segment::Syn)),
+                (INNER, from_server(service, end, Segment::SynAck)),
+                (OUTER, from_client(end, service, Segment::Ack)),
+            ] {
+                let run = self.world.run(program, &frame, 1)?;
+                expect("establishing", run.answer, REDIRECT)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Both directions, flow by flow, each many times in a row.
+    fn established(
+        &mut self,
+        case: &str,
+        service: SocketAddrV4,
+        flows: u32,
+    ) -> Result<(), BenchError> {
+        for (direction, program) in [("to the server", OUTER), ("to the client", INNER)] {
+            let case = format!("{case}, {direction}");
+            let mut times = Vec::new();
+            for number in 0..flows {
+                let end = client(number);
+                let frame = match program {
+                    INNER => from_server(service, end, Segment::Ack),
+                    _ => from_client(end, service, Segment::Ack),
+                };
+                let run = self.world.run(program, &frame, REPEAT)?;
+                expect(&case, run.answer, REDIRECT)?;
+                times.push(run.ns);
+            }
+            self.record(&case, &Sample::new(times), 0.0);
+        }
+        Ok(())
+    }
+
+    /// Flows drawn at random: nothing of them is in a cache.
+    fn drawn_at_random(
+        &mut self,
+        service: SocketAddrV4,
+        table: u32,
+        draws: u32,
+    ) -> Result<(), BenchError> {
+        let case = "established, drawn at random from a full table";
+        let mut times = Vec::new();
+        for draw in 0..draws {
+            // An odd factor visits each number of a power of two once.
+            let number = draw.wrapping_mul(0x9e37_79b1) % table;
+            let frame = from_client(client(number), service, Segment::Ack);
+            let run = self.world.run(OUTER, &frame, 1)?;
+            expect(case, run.answer, REDIRECT)?;
+            times.push(run.ns);
+        }
+        self.record(case, &Sample::new(times), self.once());
+        Ok(())
+    }
+
+    fn not_ours(&mut self, case: &str, to: std::net::Ipv4Addr) -> Result<(), BenchError> {
+        let frame = from_client(client(0), SocketAddrV4::new(to, 4_321), Segment::Ack);
+        let first = self.world.run(OUTER, &frame, 1)?;
+        expect(case, first.answer, PASS)?;
+        let sample = self.sample(SAMPLES, |world| world.run(OUTER, &frame, REPEAT))?;
+        self.record(case, &sample, 0.0);
+        Ok(())
+    }
+
+    fn refused(&mut self, service: SocketAddrV4) -> Result<(), BenchError> {
+        let frame = dying(client(0), service);
+        let sample = self.sample(SAMPLES, |world| world.run(OUTER, &frame, 1))?;
+        self.record(
+            "answered by ICMP, or too often for that",
+            &sample,
+            self.once(),
+        );
+        Ok(())
+    }
+
+    fn new_connections(
+        &mut self,
+        scheduler: Scheduler,
+        servers: u32,
+        runs: u32,
+    ) -> Result<(), BenchError> {
+        let case = format!("new connection, {scheduler}, {servers} servers");
+        let service = address(VIP);
+        let key = self
+            .world
+            .add_service(service, scheduler, (0..servers).map(server))?;
+        let before = self.world.plane.table().live;
+        let mut times = Vec::new();
+        for number in 0..runs {
+            let end = client(self.opened + number);
+            let frame = from_client(end, service, Segment::Syn);
+            let run = self.world.run(OUTER, &frame, 1)?;
+            expect(&case, run.answer, REDIRECT)?;
+            times.push(run.ns);
+        }
+        self.opened += runs;
+        let opened = self.world.plane.table().live - before;
+        if opened != runs {
+            return Err(BenchError::NotOpened { case, opened, runs });
+        }
+        self.world.delete_service(key)?;
+        self.record(&case, &Sample::new(times), self.once());
+        Ok(())
+    }
+
+    fn more_services(&mut self, services: u32) -> Result<(), BenchError> {
+        for number in 0..services {
+            let port = 10_000 + (number % 50_000) as u16;
+            let vip = SocketAddrV4::new(VIP, port);
+            let servers = std::iter::once(server(number));
+            self.world.add_service(vip, Scheduler::Wlc, servers)?;
+        }
+        Ok(())
+    }
+
+    fn tell_random_read(&mut self) {
+        let ns = random_read_ns();
+        let figure = Figure {
+            case: "one read of memory at a random place".to_owned(),
+            median_ns: ns,
+            low_ns: ns,
+            high_ns: ns,
+            multiple: ns / self.floor_ns,
+            runs: 1,
+        };
+        (self.tell)(&figure);
+        self.figures.push(figure);
+    }
+
+    /// What a single run takes more than its program.
+    fn once(&self) -> f64 {
+        self.single_ns - self.floor_ns
+    }
+
+    fn sample(
+        &mut self,
+        runs: u32,
+        mut run: impl FnMut(&mut World) -> Result<vsnat_dataplane::Timed, BenchError>,
+    ) -> Result<Sample, BenchError> {
+        let times: Result<Vec<u32>, BenchError> =
+            (0..runs).map(|_| Ok(run(&mut self.world)?.ns)).collect();
+        Ok(Sample::new(times?))
+    }
+
+    fn record(&mut self, case: &str, sample: &Sample, extra_ns: f64) {
+        let of = |ns: u32| (f64::from(ns) - extra_ns).max(0.0);
+        let figure = Figure {
+            case: case.to_owned(),
+            median_ns: of(sample.median_ns()),
+            low_ns: of(sample.quantile_ns(10)),
+            high_ns: of(sample.quantile_ns(90)),
+            multiple: of(sample.median_ns()) / self.floor_ns,
+            runs: sample.runs(),
+        };
+        (self.tell)(&figure);
+        self.figures.push(figure);
+    }
+}
+
+fn expect(case: &str, got: i32, wanted: i32) -> Result<(), BenchError> {
+    if got == wanted {
+        return Ok(());
+    }
+    Err(BenchError::Verdict {
+        case: case.to_owned(),
+        got,
+        wanted,
+    })
+}
+
+fn address(ip: std::net::Ipv4Addr) -> SocketAddrV4 {
+    SocketAddrV4::new(ip, 80)
+}

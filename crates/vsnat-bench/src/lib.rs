@@ -1,0 +1,17 @@
+//! What a packet costs: measured in the kernel, by its own test facility.
+//!
+//! The programs run on packets that nobody sends, in a network namespace that
+//! nobody else sees. Every figure is compared with a program that does nothing
+//! but redirect, measured in the same run: times differ from machine to
+//! machine, ratios hardly.
+
+mod cases;
+mod clock;
+mod error;
+mod frames;
+mod sample;
+mod world;
+
+pub use cases::{Figure, Scale, packet};
+pub use error::BenchError;
+pub use sample::Sample;
