@@ -89,7 +89,8 @@ impl Verdict {
             };
             match known.find(&found) {
                 Some(difference) => {
-                    *self.known.entry(difference.row.clone()).or_default() += 1;
+                    let row = format!("{} ({})", difference.row, difference.recorded);
+                    *self.known.entry(row).or_default() += 1;
                     match difference.then {
                         Then::Continue => {}
                         Then::Stop => return,

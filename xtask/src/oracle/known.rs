@@ -19,6 +19,8 @@ pub struct Known {
 pub struct Difference {
     /// As in the first column of the table in the documentation.
     pub row: String,
+    /// What IPVS did: a file in `xtask/oracle/recorded`.
+    pub recorded: String,
     /// Words of the step.
     step: String,
     /// Words of a step before it.
@@ -156,13 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn each_known_difference_has_a_row_in_the_documentation() {
-        let page = Workspace::locate().unwrap();
-        let page = page.root().join("docs/ipvs-parity.md");
-        let page = fs::read_to_string(page).unwrap();
+    fn each_known_difference_has_a_row_in_the_documentation_and_a_recording() {
+        let root = Workspace::locate().unwrap().root().to_owned();
+        let page = fs::read_to_string(root.join("docs/ipvs-parity.md")).unwrap();
         for known in Known::read().unwrap().difference {
             let row = format!("\n| {} |", known.row);
             assert!(page.contains(&row), "{}", known.row);
+            let recorded = root.join("xtask/oracle/recorded").join(&known.recorded);
+            assert!(recorded.exists(), "{}", recorded.display());
         }
     }
 
