@@ -14,8 +14,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// About 67 MB of kernel memory: 64 bytes for a slot and two hash entries
-    /// for each connection.
+    /// About 83 MB of kernel memory, 64 of them for the connections: a slot of
+    /// 64 bytes and two hash entries for each.
     fn default() -> Self {
         Limits {
             connections: 262_144,
