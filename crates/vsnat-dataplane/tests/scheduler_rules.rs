@@ -68,6 +68,13 @@ struct Pair {
     key: ServiceKey,
     open: Vec<(End, usize)>,
     next_port: u16,
+    last: LastPick,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LastPick {
+    Served,
+    Refused,
 }
 
 impl Pair {
@@ -94,6 +101,7 @@ impl Pair {
             key,
             open: Vec::new(),
             next_port: 1_024,
+            last: LastPick::Served,
         }
     }
 
@@ -109,6 +117,9 @@ impl Pair {
                 model.sweep(Pressure::Relaxed);
                 self.simulated.end(server);
             }
+            // The current weight that `wrr` has after it found nobody is known
+            // by its next picks only, and an edit comes before them.
+            Step::Edit(..) if self.last == LastPick::Refused => {}
             Step::Edit(server, limits) => {
                 let server = server % self.simulated.servers();
                 let service = self.key;
@@ -140,6 +151,10 @@ impl Pair {
                 servers
             ),
         }
+        self.last = match picked {
+            Some(_) => LastPick::Served,
+            None => LastPick::Refused,
+        };
         if let Some(server) = picked {
             self.open.push((from, server));
             self.simulated.begin(server);

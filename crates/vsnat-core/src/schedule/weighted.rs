@@ -32,9 +32,27 @@ pub(super) fn pick<T: Tables>(tables: &mut T, service: u32, view: Shared<View>) 
     };
     let walk = tables.repeat(TURNS, walk);
     if walk.found == 0 {
+        give_up(tables, service, view);
         None
     } else {
         Some(walk.dest)
+    }
+}
+
+/// Where IPVS stands after it found nobody: where it stood, if its current
+/// weight was the smallest; otherwise at the largest again.
+#[inline(always)]
+fn give_up<T: Tables>(tables: &mut T, service: u32, view: Shared<View>) {
+    let Some(cursor) = tables.cursor(service) else {
+        return;
+    };
+    let period = view.period();
+    let number = cursor.load().wrapping_sub(view.cursor_base());
+    let Some(place) = number.wrapping_add(view.start()).checked_rem(period) else {
+        return;
+    };
+    if place.wrapping_add(u64::from(view.servers())) <= period {
+        cursor.fetch_add(period.wrapping_sub(place));
     }
 }
 

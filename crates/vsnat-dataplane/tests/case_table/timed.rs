@@ -174,21 +174,46 @@ pub fn turns_go_on_where_everybody_was_full(world: &mut ModelWorld) {
 
 /// As a kernel IPVS was seen to do it.
 pub fn weighted_turns_go_on_where_everybody_was_full(world: &mut ModelWorld) {
-    let key = service(world, Protocol::Tcp, 80);
-    let vip = (world.vip(), 80);
-    limited(world, key, Scheduler::Wrr, &[(3, 6), (1, 2), (2, 3)]);
+    type Seen<'a> = (&'a [(u32, u32)], &'a str, &'a str);
+    let seen: [Seen<'_>; 7] = [
+        (&[(3, 6), (1, 2), (2, 3)], "CBAACACBAAA---", "ACACBAACABA-"),
+        (&[(3, 3), (1, 1)], "BAAA-", "AABA-"),
+        (&[(3, 4), (1, 2)], "BAAABA---", "AABAAB-"),
+        (&[(1, 1), (3, 4)], "BABBB-", "ABBBB-"),
+        (&[(1, 2), (2, 3), (1, 1)], "CBABBA-", "BCBABA-"),
+        (&[(2, 2), (1, 2), (3, 4)], "CBACCACB-", "ACCACBCB-"),
+        (&[(4, 4), (2, 3), (4, 5)], "CBACACBACACB-", "ACACBACACBCB-"),
+    ];
+    for (number, (servers, before, after)) in seen.into_iter().enumerate() {
+        weighted_turns(world, 80 + number as u16, servers, before, after);
+    }
+}
+
+/// What is served, each connection being reset at once; and what is served
+/// once all of them have ended.
+fn weighted_turns(
+    world: &mut ModelWorld,
+    port: u16,
+    servers: &[(u32, u32)],
+    before: &str,
+    after: &str,
+) {
+    let key = service(world, Protocol::Tcp, port);
+    let vip = (world.vip(), port);
+    limited(world, key, Scheduler::Wrr, servers);
     let mut served = String::new();
-    for port in 5_000..5_014 {
-        let from = client(world, 5, port);
+    for place in 0..before.len() as u16 {
+        let from = client(world, 5, port * 100 + place);
         let server = open(world, from, vip);
         served.push(letter(server));
         if let Some(server) = server {
             reset(world, from, vip, server);
         }
     }
-    assert_eq!(served, "CBAACACBAAA---");
+    assert_eq!(served, before);
     wait_s(world, 11);
-    assert_eq!(picks(world, peer(6, 5_000), vip, 12), "ACACBAACABA-");
+    let from = peer(6, port * 100);
+    assert_eq!(picks(world, from, vip, after.len() as u16), after);
 }
 
 pub fn entries_without_an_answer_are_dropped(world: &mut ModelWorld) {

@@ -177,7 +177,12 @@ impl Director {
     }
 
     fn next_weighted(&mut self) -> Option<usize> {
-        if self.largest == 0 || self.working().next().is_none() {
+        if self.working().next().is_none() {
+            // As it was seen of a kernel.
+            if self.last.is_none() || self.current > self.step {
+                self.last = None;
+                self.current = self.largest;
+            }
             return None;
         }
         loop {
