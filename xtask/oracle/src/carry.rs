@@ -15,6 +15,10 @@ use crate::udp::Udp;
 /// A packet's last hops may be under way on another CPU when its sender goes on.
 const SETTLE: Duration = Duration::from_millis(3);
 
+const LIST_CONNECTIONS: &str = "-Lnc";
+/// Connections of earlier sequences end all the time, but not ten times in a row.
+const MOST_LISTINGS: usize = 10;
+
 pub struct Carrier<'a> {
     network: &'a Network,
     director: &'a Director,
@@ -55,7 +59,10 @@ impl<'a> Carrier<'a> {
         match step {
             Step::Ipvsadm(words) => {
                 thread::sleep(SETTLE);
-                self.ipvsadm(words)
+                match words.first().is_some_and(|word| word == LIST_CONNECTIONS) {
+                    true => self.connections(words),
+                    false => self.ipvsadm(words),
+                }
             }
             Step::Open {
                 connection,
@@ -86,6 +93,20 @@ impl<'a> Carrier<'a> {
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
         Ok(format!("exit {code}\n{stdout}{stderr}"))
+    }
+
+    /// The kernel tells its connections piece by piece, and leaves one out where another
+    /// has ended meanwhile: listed until two listings are equally long.
+    fn connections(&self, words: &[String]) -> Result<String> {
+        let mut text = self.ipvsadm(words)?;
+        for _ in 0..MOST_LISTINGS {
+            let again = self.ipvsadm(words)?;
+            if again.lines().count() == text.lines().count() {
+                return Ok(again);
+            }
+            text = again;
+        }
+        Ok(text)
     }
 
     /// An empty table for the next sequence.

@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use oracle::world::{self, DIRECTOR, INNER_INTERFACE, MARKS, MarkRule, OUTER_INTERFACE, PREFIX};
 
-use crate::namespace::write_sysctl;
+use crate::namespace::{self, write_sysctl};
 
 /// Loading means verifying: slow on an emulated machine.
 const READY_PATIENCE: Duration = Duration::from_secs(60);
@@ -49,9 +49,7 @@ impl Director {
             // Writing to a string cannot fail.
             let _ = writeln!(lines, "address add {vip}/32 dev {OUTER_INTERFACE}");
         }
-        let batch = std::env::temp_dir().join(format!("{PREFIX}.batch"));
-        fs::write(&batch, &lines)?;
-        succeed(Command::new("ip").arg("-batch").arg(&batch))?;
+        namespace::batch(&[], &lines)?;
         for rule in MARKS {
             succeed(&mut iptables(&rule))?;
         }
@@ -165,8 +163,9 @@ impl Drop for Process {
     }
 }
 
+/// Root's alone, and short enough for the name of a socket.
 fn folder() -> PathBuf {
-    std::env::temp_dir().join(PREFIX)
+    Path::new("/run").join(PREFIX)
 }
 
 fn socket() -> PathBuf {

@@ -91,7 +91,8 @@ fn remove() {
     }
 }
 
-fn batch(options: &[&str], lines: &str) -> Result<()> {
+/// Runs lines of iproute2 in the namespace that this thread is in, or in that of `-n`.
+pub fn batch(options: &[&str], lines: &str) -> Result<()> {
     let mut child = Command::new("ip")
         .args(options)
         .args(["-batch", "-"])

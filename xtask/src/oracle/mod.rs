@@ -21,6 +21,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use oracle::plan::Plan;
+use oracle::world::{DIRECTOR, PREFIX};
 
 use crate::build::{self, Profile, Role};
 use crate::packages::{self, Purpose};
@@ -190,7 +191,7 @@ fn ours(
             break status;
         }
         if start.elapsed() > limit {
-            end(&mut child);
+            end(&mut child, vsnat);
             bail!("vsnat's half still runs after {} s", limit.as_secs());
         }
         if told.elapsed() > PROGRESS_EVERY {
@@ -212,10 +213,14 @@ fn ours(
     Ok(start.elapsed())
 }
 
-fn end(child: &mut Child) {
+fn end(child: &mut Child, vsnat: &Path) {
     // It may just have ended by itself.
     let _ = child.kill();
     let _ = child.wait();
+    // The director that it started goes on without it.
+    let _ = Command::new(vsnat)
+        .args(["down", "--name", PREFIX, "--netns", DIRECTOR])
+        .status();
 }
 
 fn lines(path: &Path) -> usize {
