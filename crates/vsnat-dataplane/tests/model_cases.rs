@@ -22,6 +22,7 @@ include!("case_table/list.rs");
 cases! {
     timed::a_template_ends_after_its_time,
     timed::a_template_waits_for_its_connections,
+    timed::a_template_waits_for_no_single_packet,
     timed::a_server_returns_below_its_lower_threshold,
     timed::a_server_returns_below_three_quarters,
     timed::turns_go_on_where_everybody_was_full,

@@ -79,6 +79,7 @@ cases! {
     reuse::what_follows_a_deleted_server_ends_it,
     reuse::a_datagram_to_a_deleted_server_goes_to_another,
     reuse::the_last_server_takes_its_connections_along,
+    reuse::a_deleted_service_ends_its_connections_if_asked,
     reuse::a_syn_to_a_resting_server_goes_to_another_if_asked,
     reuse::a_port_is_never_scheduled_anew_if_asked,
     reuse::an_open_port_is_not_scheduled_anew,

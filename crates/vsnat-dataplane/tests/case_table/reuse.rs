@@ -72,6 +72,16 @@ pub fn the_last_server_takes_its_connections_along(world: &mut dyn World) {
     assert_eq!(lines(world), Vec::<String>::new());
 }
 
+pub fn a_deleted_service_ends_its_connections_if_asked(world: &mut dyn World) {
+    let (key, from, vip) = connected(world);
+    set(world, SettingName::ExpireNodestConn, 1);
+    world.apply(&Command::DeleteService(key)).unwrap();
+    let ack = Frame::outer(from, vip).tcp(Flags::Ack);
+    passed(world, Side::Outer, ack.clone(), "no_connection");
+    assert_eq!(lines(world), Vec::<String>::new());
+    passed(world, Side::Outer, ack, "not_ours");
+}
+
 pub fn a_syn_to_a_resting_server_goes_to_another_if_asked(world: &mut dyn World) {
     let (key, from, vip) = connected(world);
     edit(world, key, spec_of(SERVER_B, 0, 0));

@@ -2,7 +2,7 @@
 
 use vsnat_api::{
     Command, ConnectionState, Mark, MarkRule, Persistence, Protocol, Scheduler, ServerSpec,
-    SettingName, Side, Weight,
+    ServiceSpec, SettingName, Side, Weight,
 };
 use vsnat_core::sweep::Pressure;
 
@@ -86,6 +86,28 @@ pub fn a_template_waits_for_its_connections(world: &mut ModelWorld) {
     wait_s(world, 60);
     assert_eq!(lines(world).len(), 0);
     assert_eq!(counts(world, key, server.0), (0, 0, 0));
+}
+
+pub fn a_template_waits_for_no_single_packet(world: &mut ModelWorld) {
+    let key = service(world, Protocol::Udp, 53);
+    let vip = (world.vip(), 53);
+    let spec = ServiceSpec {
+        one_packet: true,
+        persistence: Some(Persistence {
+            timeout_s: 20,
+            ..every_client()
+        }),
+        ..ServiceSpec::new(key, Scheduler::Rr)
+    };
+    world.apply(&Command::AddService(spec)).unwrap();
+    add_server(world, key, endpoint(SERVER_A, 53), 1);
+    for _ in 0..3 {
+        datagram(world, peer(5, 5_000), vip);
+        wait_s(world, 15);
+        assert_eq!(templates(world).len(), 1);
+    }
+    wait_s(world, 7);
+    assert_eq!(templates(world).len(), 0);
 }
 
 pub fn a_server_returns_below_its_lower_threshold(world: &mut ModelWorld) {
