@@ -1,6 +1,7 @@
 //! What is measured, case by case.
 
 use std::net::SocketAddrV4;
+use std::path::PathBuf;
 
 use serde::Serialize;
 use vsnat_api::{Scheduler, Side};
@@ -62,8 +63,13 @@ pub struct Figure {
     pub runs: usize,
 }
 
-/// Measures the price of a packet. Each figure is told as soon as it is there.
-pub fn packet(scale: &Scale, mut tell: impl FnMut(&Figure)) -> Result<Vec<Figure>, BenchError> {
+/// Measures the price of a packet, with this eBPF object or the embedded one.
+/// Each figure is told as soon as it is there.
+pub fn packet(
+    scale: &Scale,
+    object: Option<PathBuf>,
+    mut tell: impl FnMut(&Figure),
+) -> Result<Vec<Figure>, BenchError> {
     pin()?;
     let limits = Limits {
         connections: scale.table + scale.flows + 40 * scale.new_connections,
@@ -71,7 +77,7 @@ pub fn packet(scale: &Scale, mut tell: impl FnMut(&Figure)) -> Result<Vec<Figure
         servers: scale.services + 3 * scale.servers,
     };
     let mut bench = Bench {
-        world: World::new(limits)?,
+        world: World::new(limits, object)?,
         floor_ns: 1.0,
         single_ns: 0.0,
         figures: Vec::new(),

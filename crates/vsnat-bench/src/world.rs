@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
 use std::process::Command as Process;
 
 use nix::net::if_::if_nametoindex;
@@ -37,7 +38,7 @@ pub struct World {
 
 impl World {
     /// Enters a new network namespace with the calling thread.
-    pub fn new(limits: Limits) -> Result<Self, BenchError> {
+    pub fn new(limits: Limits, object: Option<PathBuf>) -> Result<Self, BenchError> {
         refuse_statistics()?;
         unshare(CloneFlags::CLONE_NEWNET)
             .map_err(|error| system("make a network namespace", error))?;
@@ -46,7 +47,7 @@ impl World {
         let options = OpenOptions {
             name: name.clone(),
             limits,
-            object: None,
+            object,
         };
         let (plane, _) = DataPlane::open(&options)?;
         let index = |name: &str| if_nametoindex(name).map_err(|error| system("find a link", error));

@@ -1,6 +1,7 @@
 //! `vsnat bench`: what a packet costs on this machine.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -26,25 +27,28 @@ enum What {
         /// Print JSON, when everything is measured.
         #[arg(long)]
         json: bool,
+        /// Measure this eBPF object instead of the embedded one.
+        #[arg(long, value_name = "FILE")]
+        bpf_object: Option<PathBuf>,
     },
 }
 
-pub fn main(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    match args.what {
-        What::Packet { json: true } => {
-            let figures = vsnat_bench::packet(&Scale::default(), |_| {})
-                .context("cannot measure the price of a packet")?;
-            output::text(&(serde_json::to_string_pretty(&figures)? + "\n"))?;
-        }
-        What::Packet { json: false } => {
-            output::text(&title())?;
-            vsnat_bench::packet(&Scale::default(), |figure| {
-                // A reader who went away misses the rest.
-                let _ = output::text(&row(figure));
-            })
-            .context("cannot measure the price of a packet")?;
-        }
+const FAILED: &str = "cannot measure the price of a packet";
+
+pub fn main(args: BenchArgs) -> anyhow::Result<ExitCode> {
+    let What::Packet { json, bpf_object } = args.what;
+    let scale = Scale::default();
+    if json {
+        let figures = vsnat_bench::packet(&scale, bpf_object, |_| {}).context(FAILED)?;
+        output::text(&(serde_json::to_string_pretty(&figures)? + "\n"))?;
+        return Ok(ExitCode::SUCCESS);
     }
+    output::text(&title())?;
+    let told = vsnat_bench::packet(&scale, bpf_object, |figure| {
+        // A reader who went away misses the rest.
+        let _ = output::text(&row(figure));
+    });
+    told.context(FAILED)?;
     Ok(ExitCode::SUCCESS)
 }
 
