@@ -26,6 +26,10 @@ pub const VIP: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 /// A host that is no VIP.
 pub const STRANGER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 9);
 
+/// Data planes of measurements are called by their processes.
+const NAME: &str = "bench-";
+const PINS: &str = "/sys/fs/bpf/vsnat";
+
 /// The network of the clients; the gateway is the way to all of them.
 const CLIENTS: u32 = 0xcb00_0000;
 
@@ -40,10 +44,11 @@ impl World {
     /// Enters a new network namespace with the calling thread.
     pub fn new(limits: Limits, object: Option<PathBuf>) -> Result<Self, BenchError> {
         refuse_statistics()?;
+        remove_leftovers();
         unshare(CloneFlags::CLONE_NEWNET)
             .map_err(|error| system("make a network namespace", error))?;
         links()?;
-        let name = format!("bench-{}", std::process::id());
+        let name = format!("{NAME}{}", std::process::id());
         let options = OpenOptions {
             name: name.clone(),
             limits,
@@ -128,6 +133,22 @@ pub fn client(number: u32) -> SocketAddrV4 {
 pub fn server(number: u32) -> SocketAddrV4 {
     const SERVERS: u32 = 0x0a09_1000;
     SocketAddrV4::new(Ipv4Addr::from(SERVERS + number), 80)
+}
+
+/// A measurement that was interrupted leaves half a gigabyte pinned.
+fn remove_leftovers() {
+    for entry in fs::read_dir(PINS).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let Some(process) = name.strip_prefix(NAME) else {
+            continue;
+        };
+        if process.parse::<u32>().is_ok() && !fs::exists(format!("/proc/{process}")).unwrap_or(true)
+        {
+            // What cannot be removed is left to the next measurement.
+            let _ = DataPlane::remove(name);
+        }
+    }
 }
 
 fn refuse_statistics() -> Result<(), BenchError> {
