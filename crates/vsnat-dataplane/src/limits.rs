@@ -2,6 +2,7 @@
 
 use vsnat_abi::service::VIEWS_PER_SERVICE;
 use vsnat_abi::table::Info;
+use vsnat_api::Protocol;
 
 /// How much the data plane can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,11 @@ impl Limits {
 
     pub(crate) fn views(&self) -> u32 {
         self.services.saturating_mul(VIEWS_PER_SERVICE)
+    }
+
+    /// A server of a service by mark has a key for each protocol.
+    pub(crate) fn server_keys(&self) -> u32 {
+        self.servers.saturating_mul(Protocol::ALL.len() as u32)
     }
 
     /// Two keys for each connection.

@@ -315,7 +315,7 @@ fn load(object: &Object, limits: &Limits, pins: Option<&Pins>) -> Result<Ebpf, O
         (map::SLOTS, limits.connections),
         (map::FREE, limits.connections),
         (map::SERVICE_KEYS, limits.services),
-        (map::SERVER_KEYS, limits.servers),
+        (map::SERVER_KEYS, limits.server_keys()),
         (map::SERVICES, limits.services),
         (map::VIEWS, limits.views()),
         (map::CURSORS, limits.services),

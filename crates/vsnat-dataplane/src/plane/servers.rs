@@ -150,21 +150,19 @@ impl<B: Backend> Plane<B> {
 
     /// Lets the packet path know a server by its address and port.
     fn remember_server_key(&mut self, index: u32) {
-        let Some((key, dest)) = self.server_key(index) else {
-            return;
-        };
-        self.server_keys.entry(key).or_default().push(dest);
-        self.put_server_key(key);
+        for key in self.keys_of_server(index) {
+            self.server_keys.entry(key).or_default().push(index);
+            self.put_server_key(key);
+        }
     }
 
     pub(super) fn forget_server_key(&mut self, index: u32) {
-        let Some((key, dest)) = self.server_key(index) else {
-            return;
-        };
-        if let Some(dests) = self.server_keys.get_mut(&key) {
-            dests.retain(|known| *known != dest);
+        for key in self.keys_of_server(index) {
+            if let Some(dests) = self.server_keys.get_mut(&key) {
+                dests.retain(|known| *known != index);
+            }
+            self.put_server_key(key);
         }
-        self.put_server_key(key);
     }
 
     pub(super) fn adopt_server_keys(&mut self) {
@@ -201,25 +199,26 @@ impl<B: Backend> Plane<B> {
         }
     }
 
-    fn server_key(&self, index: u32) -> Option<(ServiceKey4, u32)> {
-        let dest = self.backend.memory().dests.read(index)?;
+    /// A server of a service by mark may be asked by any protocol.
+    fn keys_of_server(&self, index: u32) -> Vec<ServiceKey4> {
+        let Some(dest) = self.backend.memory().dests.read(index) else {
+            return Vec::new();
+        };
         let port = match dest.port {
             Be16::ZERO => dest.service.port,
             port => port,
         };
-        // A service by mark may be of any protocol; UDP is what single packets
-        // are of.
-        let protocol = match dest.service.is_mark() {
-            true => Protocol::Udp.number(),
-            false => dest.service.protocol,
+        let protocols = match Protocol::from_number(dest.service.protocol) {
+            Some(protocol) => vec![protocol],
+            None => Protocol::ALL.to_vec(),
         };
-        let key = ServiceKey4 {
+        let key = |protocol: Protocol| ServiceKey4 {
             vip: dest.address,
             port,
-            protocol,
+            protocol: protocol.number(),
             zero: 0,
         };
-        Some((key, index))
+        protocols.into_iter().map(key).collect()
     }
 
     /// Deleted servers of a service that is deleted too.

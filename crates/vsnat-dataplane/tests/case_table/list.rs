@@ -55,6 +55,7 @@ cases! {
     thresholds::the_last_full_server_refuses_aloud,
     marks::a_mark_has_many_ports_and_protocols,
     marks::a_server_of_a_mark_with_a_port_of_its_own,
+    marks::a_server_of_a_mark_is_told_of_unknown_connections,
     marks::rules_by_protocol_and_port,
     marks::rules_by_source_and_destination,
     marks::rules_by_interface,

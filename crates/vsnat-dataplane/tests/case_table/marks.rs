@@ -2,10 +2,10 @@
 
 use vsnat_api::{
     Command, CommandError, Mark, MarkRule, Persistence, PortRange, Protocol, Scheduler, ServiceKey,
-    ServiceSpec, Side,
+    ServiceSpec, SettingName, Side,
 };
 
-use super::frame::{Flags, Frame, read};
+use super::frame::{Flags, Frame, read, read_error};
 use super::talk::*;
 use super::*;
 
@@ -111,6 +111,21 @@ pub fn a_server_of_a_mark_with_a_port_of_its_own(world: &mut dyn World) {
         assert_eq!(open(world, from, (vip, port)), Some((SERVER_A, 9_000)));
         let back = reply(world, (SERVER_A, 9_000), from, Flags::Ack);
         assert_eq!(back.src, (vip, port));
+    }
+}
+
+pub fn a_server_of_a_mark_is_told_of_unknown_connections(world: &mut dyn World) {
+    let key = ServiceKey::Mark {
+        mark: mark(world, 1),
+    };
+    add_service(world, key, Scheduler::Rr);
+    add_server(world, key, endpoint(SERVER_A, 9_000), 1);
+    set(world, SettingName::NatIcmpSend, 1);
+    let to = client(world, 5, 5_000);
+    let from_server = Frame::inner((SERVER_A, 9_000), to);
+    for frame in [from_server.tcp(Flags::Ack), from_server.udp()] {
+        world.let_icmp_recover();
+        assert_eq!(read_error(&sent(world, Side::Inner, frame)).kind, (3, 3));
     }
 }
 
