@@ -3,7 +3,7 @@
 use super::script::Script;
 
 /// `S` stands for a service that may be there, `R` for a server that may be there.
-const LINES: [&str; 60] = [
+const LINES: [&str; 61] = [
     "-A S",
     "-A S -s nosuch",
     "-A S -s rr -s wrr",
@@ -37,6 +37,7 @@ const LINES: [&str; 60] = [
     "-E S -s nosuch",
     "-D -t 10.0.1.103:99",
     "-D S -s rr",
+    "-D S -b sh-port",
     "-D",
     "-a S",
     "-a -t 10.0.1.103:99 -r R -m",
