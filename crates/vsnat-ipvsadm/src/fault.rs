@@ -58,7 +58,7 @@ pub(crate) enum Fault {
     Ipv6BeforeMark,
     #[error("invalid {family} mcast-group `{value}'")]
     McastGroup { family: &'static str, value: String },
-    #[error("unknown scheduler flag `{flag}'")]
+    #[error("invalid scheduler flag `{flag}'")]
     UnknownFlag { flag: String },
     #[error("incompatible scheduler flag `{flag}'")]
     IncompatibleFlag { flag: String },

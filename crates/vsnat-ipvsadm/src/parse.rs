@@ -50,6 +50,9 @@ fn read(args: &[String], names: &dyn Names) -> Result<Request, Fault> {
         | CommandId::Set => {}
     }
     let line = read_options(words, first.word, command, names)?;
+    // Whatever else is wrong with the line, ipvsadm complains of the flags
+    // first: it fits them to the scheduler when it has read all words.
+    line.scheduler_flags()?;
     line.given.check(command)?;
     line.check_values(command)?;
     line.request(command, first.word)
