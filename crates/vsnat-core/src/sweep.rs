@@ -14,6 +14,8 @@ use crate::{Shared, Tables, sctp};
 const AGAIN: Coarse = coarse_span_from_ms(TEMPLATE_AGAIN_MS);
 /// A minute without a packet, as IPVS's `drop_entry` waits.
 const QUIET: Coarse = coarse_span_from_ms(60_000);
+/// The clocks of the sweeper and of packets differ by less than so much.
+const SKEW: Coarse = 2;
 /// Coarse units to about a second.
 const SECOND_SHIFT: u32 = 3;
 
@@ -117,11 +119,20 @@ fn template_ends<T: Tables>(
     pressure: Pressure,
 ) -> bool {
     let has_connections = slot.control() != 0;
-    if !has_connections && word.state() == state::NONE && is_drawn(settings, index, now, pressure) {
+    let is_passed = passed(word.deadline(), now);
+    // A connection that comes meanwhile moves the deadline, and so keeps the
+    // template from being ended, but only if it is not where it would put it.
+    let left = word.deadline().wrapping_sub(now);
+    let is_settled = is_passed || left.wrapping_add(SKEW) < slot.timeout();
+    if !has_connections
+        && is_settled
+        && word.state() == state::NONE
+        && is_drawn(settings, index, now, pressure)
+    {
         tables.count(Reason::DropEntry);
         return true;
     }
-    if !passed(word.deadline(), now) {
+    if !is_passed {
         return false;
     }
     if has_connections {
