@@ -1,8 +1,6 @@
 //! `cargo xtask bench`: builds vsnat as it is shipped, and lets it measure itself.
 
-use std::process::Command;
-
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
 
 use crate::build::{self, Profile};
@@ -23,23 +21,10 @@ pub enum Bench {
 pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     packages::ensure(&[Purpose::Lab])?;
     let vsnat = build::vsnat(workspace, Profile::Release)?;
-    let mut command = if process::is_root() {
-        Command::new(&vsnat)
-    } else {
-        let mut sudo = packages::sudo()
-            .context("benchmarks load eBPF programs: run them as root, or install sudo")?;
-        sudo.arg(&vsnat);
-        sudo
-    };
+    let why = "benchmarks load eBPF programs: run them as root, or install sudo";
+    let mut command = packages::vsnat_as_root(&vsnat, why)?;
     match bench {
         Bench::Packet { arguments } => command.args(["bench", "packet"]).args(arguments),
     };
-    let line = process::command_line(&command);
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start `{line}`"))?;
-    if !status.success() {
-        bail!("`{line}` failed ({status})");
-    }
-    Ok(())
+    process::run(&mut command)
 }

@@ -1,9 +1,8 @@
 //! The README's first command: build everything, then let vsnat demonstrate itself.
 
 use std::fs;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::build::{self, Profile};
 use crate::packages::{self, Purpose};
@@ -18,26 +17,12 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let out = workspace.target("demo");
     fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
 
-    let mut command = if process::is_root() {
-        Command::new(&vsnat)
-    } else {
-        let mut sudo = packages::sudo()
-            .context("the demo makes network namespaces and loads eBPF programs: run it as root, or install sudo")?;
-        sudo.arg(&vsnat);
-        sudo
-    };
+    let why = "the demo makes network namespaces and loads eBPF programs: run it as root, or install sudo";
+    let mut command = packages::vsnat_as_root(&vsnat, why)?;
     command
         .current_dir(workspace.root())
         .args(["lab", "demo", "--out"])
         .arg(&out)
         .args(arguments);
-
-    let line = process::command_line(&command);
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start `{line}`"))?;
-    if !status.success() {
-        bail!("`{line}` failed ({status})");
-    }
-    Ok(())
+    process::run(&mut command)
 }

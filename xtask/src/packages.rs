@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{IsTerminal, stdin};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -179,12 +180,23 @@ fn as_root(program: &str, packages: &[&str]) -> Result<Command> {
 }
 
 /// sudo, which may ask for a password only where somebody can answer.
-pub fn sudo() -> Option<Command> {
+fn sudo() -> Option<Command> {
     let mut command = Command::new(process::find_program("sudo")?);
     if !stdin().is_terminal() {
         command.arg("-n");
     }
     Some(command)
+}
+
+/// A command that runs vsnat as root: directly, or by sudo. `why` is
+/// said where neither is possible.
+pub fn vsnat_as_root(vsnat: &Path, why: &'static str) -> Result<Command> {
+    if process::is_root() {
+        return Ok(Command::new(vsnat));
+    }
+    let mut command = sudo().context(why)?;
+    command.arg(vsnat);
+    Ok(command)
 }
 
 pub fn is_debian() -> bool {

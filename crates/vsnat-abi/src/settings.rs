@@ -86,7 +86,9 @@ pub const DEFAULT_TIMEOUTS_MS: [u64; state::COUNT] = [
     300_000, 2_000, 2_000, 2_000, 2_000,
 ];
 
-/// The same for SCTP, in the order of its states.
+/// The same for SCTP, in the order of its states. Its retransmissions are never
+/// more than 60 s apart (RFC 9260, section 16): whoever was silent for longer
+/// has given up. The first INIT is repeated after 3 s or less.
 pub const DEFAULT_SCTP_TIMEOUTS_MS: [u64; state::COUNT] = [
     2_000, 4_000, 61_000, 61_000, 61_000, 61_000, 61_000, 61_000, 900_000, 61_000, 61_000, 61_000,
     4_000, 61_000, 2_000, 2_000,

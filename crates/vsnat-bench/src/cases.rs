@@ -23,6 +23,9 @@ const REPEAT: u32 = 200;
 /// Samples of a program whose packets are all alike.
 const SAMPLES: u32 = 2_000;
 
+/// Each scheduler, with few servers and with many.
+const NEW_CASES: u32 = 2 * Scheduler::ALL.len() as u32;
+
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
@@ -72,7 +75,7 @@ pub fn packet(
 ) -> Result<Vec<Figure>, BenchError> {
     pin()?;
     let limits = Limits {
-        connections: scale.table + scale.flows + 40 * scale.new_connections,
+        connections: scale.table + NEW_CASES * scale.new_connections,
         services: scale.services + 16,
         servers: scale.services + 3 * scale.servers,
     };
@@ -191,7 +194,7 @@ impl Bench<'_> {
         let case = "established, drawn at random from a full table";
         let mut times = Vec::new();
         for draw in 0..draws {
-            // An odd factor visits each number of a power of two once.
+            // An odd factor throws neighbours far apart.
             let number = draw.wrapping_mul(0x9e37_79b1) % table;
             let frame = from_client(client(number), service, Segment::Ack);
             let run = self.world.run(OUTER, &frame, 1)?;

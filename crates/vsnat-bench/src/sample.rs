@@ -1,9 +1,7 @@
 //! A set of measured times.
 
-use serde::Serialize;
-
 /// Nanoseconds a packet, in the order of size.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Sample {
     sorted_ns: Vec<u32>,
 }

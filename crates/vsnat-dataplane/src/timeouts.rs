@@ -94,22 +94,7 @@ pub(crate) fn state_of(key: &FlowKey4, number: u32) -> ConnectionState {
     if !key.is_template() && key.protocol == SCTP {
         return sctp_state_of(number);
     }
-    const STATES: [ConnectionState; 13] = [
-        ConnectionState::None,
-        ConnectionState::Established,
-        ConnectionState::SynSent,
-        ConnectionState::SynRecv,
-        ConnectionState::FinWait,
-        ConnectionState::TimeWait,
-        ConnectionState::Close,
-        ConnectionState::CloseWait,
-        ConnectionState::LastAck,
-        ConnectionState::Listen,
-        ConnectionState::Synack,
-        ConnectionState::Udp,
-        ConnectionState::Assured,
-    ];
-    let found = STATES
+    let found = ConnectionState::ALL
         .into_iter()
         .find(|state| state_number(*state) == number);
     found.unwrap_or(ConnectionState::None)

@@ -10,7 +10,7 @@ pub mod crc32c;
 pub mod state;
 
 pub use chunk::{Event, abort_may_follow, second_chunk};
-pub use state::{DEFAULT_TIMEOUTS_MS, is_active, sctp_next};
+pub use state::sctp_next;
 
 /// IP protocol number (RFC 9260, section 3).
 pub const SCTP: u8 = 132;

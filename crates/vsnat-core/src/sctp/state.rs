@@ -35,24 +35,6 @@ pub const SHUTDOWN_ACK_SENT: u32 = 11;
 /// The server has refused a client.
 pub const REJECTED: u32 = 12;
 pub const CLOSED: u32 = 13;
-/// Size of tables indexed by a state: the field of a connection has four bits.
-pub const COUNT: usize = 16;
-
-/// IPVS's timeouts in milliseconds, in the order of the states.
-pub const DEFAULT_TIMEOUTS_MS: [u64; COUNT] = {
-    // The retransmission timeout of SCTP never exceeds 60 s (RFC 9260, section
-    // 16): whoever has not been heard of for longer has given up.
-    let mut timeouts = [61_000; COUNT];
-    timeouts[NONE as usize] = 2_000;
-    // The first retransmission of an INIT is due after 3 s or less.
-    timeouts[INIT1 as usize] = 4_000;
-    timeouts[ESTABLISHED as usize] = 900_000;
-    timeouts[REJECTED as usize] = 4_000;
-    // No states, and no packet leads there.
-    timeouts[14] = 2_000;
-    timeouts[15] = 2_000;
-    timeouts
-};
 
 const NO: u64 = NONE as u64;
 const I1: u64 = INIT1 as u64;
@@ -168,14 +150,10 @@ pub const fn sctp_next(from: u32, direction: Direction, event: Event) -> u32 {
     (row >> ((from & 0xf) * 4)) as u32 & 0xf
 }
 
-/// States that IPVS counts as active connections: of SCTP only this one.
-#[inline(always)]
-pub const fn is_active(state: u32) -> bool {
-    state == ESTABLISHED
-}
-
 #[cfg(test)]
 mod tests {
+    use vsnat_abi::settings::DEFAULT_SCTP_TIMEOUTS_MS;
+
     use super::*;
 
     const NAMES: [&str; 14] = [
@@ -283,7 +261,11 @@ mod tests {
 
     #[test]
     fn the_timeouts_are_those_of_ipvs() {
-        for (state, timeout) in DEFAULT_TIMEOUTS_MS.iter().take(NAMES.len()).enumerate() {
+        for (state, timeout) in DEFAULT_SCTP_TIMEOUTS_MS
+            .iter()
+            .take(NAMES.len())
+            .enumerate()
+        {
             let expected = match state as u32 {
                 NONE => 2_000,
                 INIT1 | REJECTED => 4_000,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use vsnat_abi::service::service_flag;
 use vsnat_abi::settings::{Settings, flag, mode};
 use vsnat_abi::slot::state;
 use vsnat_abi::time::{coarse_span_from_ms, ms_from_coarse};
@@ -11,7 +10,6 @@ use vsnat_api::{CommandError, SetTimeouts, Setting, SettingName};
 use crate::Backend;
 use crate::Timeouts;
 use crate::plane::Plane;
-use crate::plane::services::key_to_kernel;
 
 /// FTP's control connection: a service on this port may be asked for others.
 const FTP_CONTROL: u16 = 21;
@@ -122,15 +120,12 @@ impl<B: Backend> Plane<B> {
     pub(super) fn note_presence(&mut self) {
         let mut present = 0;
         for (key, known) in &self.services {
-            let key = key_to_kernel(*key);
-            if !key.is_mark() && key.port.host() == 0 {
-                present |= flag::HAS_PORT_ZERO;
+            match key.address().map(|address| address.port()) {
+                Some(0) => present |= flag::HAS_PORT_ZERO,
+                Some(FTP_CONTROL) => present |= flag::HAS_FTP,
+                Some(_) | None => {}
             }
-            if !key.is_mark() && key.port.host() == FTP_CONTROL {
-                present |= flag::HAS_FTP;
-            }
-            let record = self.backend.memory().services.read(known.index);
-            if record.is_some_and(|s| s.flags & service_flag::ONE_PACKET != 0) {
+            if known.one_packet {
                 present |= flag::HAS_ONE_PACKET;
             }
         }
