@@ -1,42 +1,29 @@
-//! `vsnat bench`: what a packet costs on this machine.
+//! `vsnat bench packet`: what a packet costs on this machine.
 
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::Args;
 use vsnat_bench::{Figure, Scale};
 
 use crate::output;
 
 #[derive(Debug, Args)]
-pub struct BenchArgs {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, Subcommand)]
-enum What {
-    /// Time the programs on packets that nobody sends, in the kernel.
-    ///
-    /// Every figure is told in nanoseconds and as a multiple of a program that
-    /// only redirects, measured in the same run. Needs root; takes a minute or
-    /// two, a network namespace of its own and about half a gigabyte.
-    Packet {
-        /// Print JSON, when everything is measured.
-        #[arg(long)]
-        json: bool,
-        /// Measure this eBPF object instead of the embedded one.
-        #[arg(long, value_name = "FILE")]
-        bpf_object: Option<PathBuf>,
-    },
+pub struct PacketArgs {
+    /// Print JSON, when everything is measured.
+    #[arg(long)]
+    json: bool,
+    /// Measure this eBPF object instead of the embedded one.
+    #[arg(long, value_name = "FILE")]
+    bpf_object: Option<PathBuf>,
 }
 
 const FAILED: &str = "cannot measure the price of a packet";
 
-pub fn main(args: BenchArgs) -> anyhow::Result<ExitCode> {
-    let What::Packet { json, bpf_object } = args.what;
+pub fn main(args: PacketArgs) -> anyhow::Result<ExitCode> {
+    let PacketArgs { json, bpf_object } = args;
     let scale = Scale::default();
     if json {
         let figures = vsnat_bench::packet(&scale, bpf_object, |_| {}).context(FAILED)?;
