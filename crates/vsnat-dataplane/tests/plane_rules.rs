@@ -10,7 +10,13 @@ mod case_table;
 use case_table::frame::{Flags, Frame};
 use case_table::model_world::ModelWorld;
 use case_table::{SERVER_A, SERVER_B, World, endpoint};
+use ipnet::Ipv4Net;
 use proptest::prelude::*;
+use vsnat_abi::destination::dest_state;
+use vsnat_abi::filter::{FILTER_SERVERS, FILTER_VIPS, FILTER_WORDS, filter_place};
+use vsnat_abi::net::{Be16, Be32};
+use vsnat_abi::service::{Service, service_flag};
+use vsnat_abi::settings::flag;
 use vsnat_api::{
     Command, Mark, MarkRule, Persistence, PortRange, Protocol, Scheduler, ServerSpec, ServiceKey,
     ServiceSpec, Setting, SettingName, Side, Weight,
@@ -74,12 +80,18 @@ fn mark() -> Mark {
     Mark::new(7).unwrap()
 }
 
-fn rule() -> MarkRule {
+/// One that may mark packets to any address, and some to few.
+fn rule(destination: u8) -> MarkRule {
+    let net = |bits| Ipv4Net::new([198, 51, 100, 8].into(), bits).unwrap();
     MarkRule {
         mark: mark(),
         protocol: None,
         source: None,
-        destination: None,
+        destination: match destination {
+            0 => None,
+            1 => Some(net(32)),
+            _ => Some(net(30)),
+        },
         ports: vec![PortRange::new(MARKED, MARKED).unwrap()],
         interface: None,
     }
@@ -126,7 +138,7 @@ fn commands() -> impl Strategy<Value = Command> {
             ..spec
         }
     });
-    (spec, server, settings(), 0..16).prop_map(|(spec, server, setting, kind)| {
+    (spec, server, settings(), 0..16, 0u8..3).prop_map(|(spec, server, setting, kind, to)| {
         let service = spec.key;
         match kind {
             0..=1 => Command::AddService(spec),
@@ -141,8 +153,8 @@ fn commands() -> impl Strategy<Value = Command> {
             },
             10 => Command::Zero(Some(service)),
             11..=12 => Command::Set(setting),
-            13 => Command::MarkAdd(rule()),
-            14 => Command::MarkDelete(rule()),
+            13 => Command::MarkAdd(rule(to)),
+            14 => Command::MarkDelete(rule(to)),
             _ => Command::Zero(None),
         }
     })
@@ -261,6 +273,74 @@ fn assert_balanced(world: &ModelWorld) {
     assert_eq!(world.connections().len() as u32, connections + templates);
 }
 
+/// The filters that the tables ask for, reckoned from nothing.
+fn filters_of(world: &ModelWorld) -> [[u64; FILTER_WORDS]; 2] {
+    let memory = world.plane.backend().memory();
+    let mut filters = [[0u64; FILTER_WORDS]; 2];
+    let mut set = |filter: u32, address: Be32| {
+        let (word, bit) = filter_place(address);
+        filters[filter as usize][word] |= 1 << bit;
+    };
+    for (_, service) in memory.services.iter() {
+        if service.used != 0 && !service.key.is_mark() {
+            set(FILTER_VIPS, service.key.vip);
+        }
+    }
+    for (_, dest) in memory
+        .dests
+        .iter()
+        .filter(|(_, dest)| dest.state != dest_state::FREE)
+    {
+        if !dest.service.is_mark() {
+            set(FILTER_VIPS, dest.service.vip);
+        }
+        set(FILTER_SERVERS, dest.address);
+    }
+    let mut any = false;
+    for rule in world.plane.marks() {
+        match rule.destination {
+            Some(net) => (u32::from(net.network())..=u32::from(net.broadcast()))
+                .for_each(|host| set(FILTER_VIPS, Be32::from_host(host))),
+            None => any = true,
+        }
+    }
+    if any {
+        filters[FILTER_VIPS as usize] = [u64::MAX; FILTER_WORDS];
+    }
+    filters
+}
+
+/// What is counted step by step is what would be reckoned from nothing.
+fn assert_found_by_records(world: &ModelWorld) {
+    let memory = world.plane.backend().memory();
+    for (filter, wanted) in (0..).zip(filters_of(world)) {
+        let found = memory.filters.read(filter).unwrap().words;
+        assert!(
+            found == wanted,
+            "filter {filter} is not what its tables ask for"
+        );
+    }
+    let settings = memory.settings.read(0).unwrap();
+    let services = || memory.services.iter().filter(|(_, s)| s.used != 0);
+    let any = |is: fn(&Service) -> bool| services().any(|(_, service)| is(&service));
+    for (bit, wanted) in [
+        (
+            flag::HAS_PORT_ZERO,
+            any(|s| !s.key.is_mark() && s.key.port == Be16::ZERO),
+        ),
+        (
+            flag::HAS_FTP,
+            any(|s| !s.key.is_mark() && s.key.port.host() == 21),
+        ),
+        (
+            flag::HAS_ONE_PACKET,
+            any(|s| s.flags & service_flag::ONE_PACKET != 0),
+        ),
+    ] {
+        assert_eq!(settings.flags & bit != 0, wanted, "flag {bit:#x}");
+    }
+}
+
 proptest! {
     #[test]
     fn the_books_balance_through_any_life(steps in steps()) {
@@ -269,6 +349,7 @@ proptest! {
         for step in &steps {
             world = carry_out(world, step);
             assert_balanced(&world);
+            assert_found_by_records(&world);
         }
         for _ in 0..3 {
             world.plane.backend_mut().advance_ms(1_000_000);
@@ -284,8 +365,6 @@ proptest! {
 #[test]
 fn adoption_finishes_what_a_killed_director_began() {
     use case_table::{add_server, dropped, sent, web};
-    use vsnat_abi::destination::dest_state;
-    use vsnat_abi::net::{Be16, Be32};
     use vsnat_abi::service::{NO_VIEW, ServiceKey4};
 
     let syn =

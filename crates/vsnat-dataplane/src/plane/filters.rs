@@ -1,60 +1,114 @@
-//! The bitmaps of the packet path's first question.
+//! The bitmaps of the packet path's first question, kept by counting.
+//!
+//! Several addresses may share a bit, so the daemon counts who needs each: a
+//! bit is set by the first that comes and cleared when the last has gone, and a
+//! change costs one word, however large the tables. VIPs of deleted services
+//! stay as long as a server of theirs is remembered, so that what its clients
+//! send is still dropped.
 
-use vsnat_abi::destination::dest_state;
-use vsnat_abi::filter::{FILTER_SERVERS, FILTER_VIPS, FILTER_WORDS, filter_place};
+use vsnat_abi::filter::{FILTER_SERVERS, FILTER_VIPS, FILTER_WORDS, Filter, filter_place};
 use vsnat_abi::net::Be32;
 
-use crate::Backend;
-use crate::plane::Plane;
-use crate::plane::marks::Marked;
+use crate::Region;
 
-impl<B: Backend> Plane<B> {
-    /// Writes the filters anew, word by word: a bit that stays is never clear
-    /// in between. VIPs of deleted services stay as long as a server of theirs
-    /// is remembered, so that what its clients send is still dropped.
-    pub(super) fn rebuild_filters(&mut self) {
-        let memory = *self.backend.memory();
-        let mut vips = [0u64; FILTER_WORDS];
-        let mut servers = [0u64; FILTER_WORDS];
-        match self.marked() {
-            Marked::Any => vips = [u64::MAX; FILTER_WORDS],
-            Marked::Addresses(addresses) => {
-                for address in addresses {
-                    set(&mut vips, Be32::from_bytes(address.octets()));
-                }
-            }
+const BITS_PER_WORD: usize = u64::BITS as usize;
+
+/// Both filters.
+#[derive(Debug)]
+pub(super) struct Filters {
+    pub vips: Counted,
+    pub servers: Counted,
+}
+
+impl Filters {
+    pub fn new(region: Region<Filter>) -> Self {
+        Filters {
+            vips: Counted::new(region, FILTER_VIPS),
+            servers: Counted::new(region, FILTER_SERVERS),
         }
-        for (_, service) in memory.services.iter() {
-            if service.used != 0 && !service.key.is_mark() {
-                set(&mut vips, service.key.vip);
-            }
-        }
-        for (_, dest) in memory.dests.iter() {
-            if dest.state != dest_state::FREE {
-                if !dest.service.is_mark() {
-                    set(&mut vips, dest.service.vip);
-                }
-                set(&mut servers, dest.address);
-            }
-        }
-        for (filter, words) in [(FILTER_VIPS, vips), (FILTER_SERVERS, servers)] {
-            let Some(filter) = memory.filters.at(filter) else {
-                continue;
-            };
-            for (place, word) in words.into_iter().enumerate() {
-                // SAFETY: a valid element and a place below its length.
-                unsafe {
-                    (&raw mut (*filter).words)
-                        .cast::<u64>()
-                        .add(place)
-                        .write_volatile(word);
-                }
-            }
-        }
+    }
+
+    /// Clears what nobody needs: bits that a daemon before this one set.
+    pub fn settle(&self) {
+        self.vips.settle();
+        self.servers.settle();
     }
 }
 
-fn set(words: &mut [u64; FILTER_WORDS], address: Be32) {
-    let (word, bit) = filter_place(address);
-    words[word] |= 1 << bit;
+/// One filter, and how many need each of its bits.
+#[derive(Debug)]
+pub(super) struct Counted {
+    region: Region<Filter>,
+    element: u32,
+    counts: Vec<u32>,
+    /// How many need all bits at once.
+    everywhere: u32,
+}
+
+impl Counted {
+    fn new(region: Region<Filter>, element: u32) -> Self {
+        Counted {
+            region,
+            element,
+            counts: vec![0; FILTER_WORDS * BITS_PER_WORD],
+            everywhere: 0,
+        }
+    }
+
+    pub fn raise(&mut self, address: Be32) {
+        let (word, bit) = filter_place(address);
+        let count = &mut self.counts[word * BITS_PER_WORD + bit as usize];
+        *count += 1;
+        if *count == 1 {
+            self.write(word);
+        }
+    }
+
+    pub fn lower(&mut self, address: Be32) {
+        let (word, bit) = filter_place(address);
+        let count = &mut self.counts[word * BITS_PER_WORD + bit as usize];
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            self.write(word);
+        }
+    }
+
+    pub fn raise_all(&mut self) {
+        self.everywhere += 1;
+        self.settle();
+    }
+
+    pub fn lower_all(&mut self) {
+        self.everywhere = self.everywhere.saturating_sub(1);
+        self.settle();
+    }
+
+    /// Writes every word anew; a bit that stays is never clear in between.
+    fn settle(&self) {
+        (0..FILTER_WORDS).for_each(|word| self.write(word));
+    }
+
+    fn write(&self, word: usize) {
+        let Some(filter) = self.region.at(self.element) else {
+            return;
+        };
+        let value = match self.everywhere {
+            0 => self.needed(word),
+            _ => u64::MAX,
+        };
+        // SAFETY: a valid element and a place below its length.
+        unsafe {
+            (&raw mut (*filter).words)
+                .cast::<u64>()
+                .add(word)
+                .write_volatile(value);
+        }
+    }
+
+    fn needed(&self, word: usize) -> u64 {
+        let counts = &self.counts[word * BITS_PER_WORD..][..BITS_PER_WORD];
+        let bits = counts.iter().enumerate();
+        bits.filter(|(_, count)| **count > 0)
+            .fold(0, |value, (bit, _)| value | 1 << bit)
+    }
 }

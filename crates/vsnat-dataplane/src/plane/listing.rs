@@ -10,8 +10,8 @@ use vsnat_abi::service::ServiceKey4;
 use vsnat_abi::slot::{Phase, Slot};
 use vsnat_abi::time::{coarse_from_ns, ms_from_coarse};
 use vsnat_api::{
-    ConnectionView, Counters, Protocol, Rates, ReasonCount, ServerSpec, ServerView, ServiceSpec,
-    ServiceView, TableView, Weight,
+    ConnectionView, Counters, Protocol, Rates, ReasonCount, ServerSpec, ServerView, ServiceKey,
+    ServiceSpec, ServiceView, TableView, Weight,
 };
 use vsnat_core::Shared;
 
@@ -43,6 +43,11 @@ impl<B: Backend> Plane<B> {
                 self.service_view(spec, known, deleted.unwrap_or_default())
             })
             .collect()
+    }
+
+    /// What services are found by, in the order of their keys.
+    pub fn service_keys(&self) -> impl Iterator<Item = ServiceKey> + '_ {
+        self.services.keys().copied()
     }
 
     /// Every live connection and template, in the order of the table.
@@ -113,7 +118,9 @@ impl<B: Backend> Plane<B> {
     /// What deleted servers counted that are still remembered, by service.
     fn totals_of_deleted(&self) -> BTreeMap<ServiceKey4, Totals> {
         let mut deleted = BTreeMap::new();
-        for (index, dest) in self.backend.memory().dests.iter() {
+        let memory = self.backend.memory();
+        for index in self.roster.all_gone() {
+            let dest = memory.dests.read(index).unwrap_or_default();
             if dest.state == dest_state::DELETED {
                 let totals = counted(&self.backend.dest_totals(index), &dest.baseline);
                 add(deleted.entry(dest.service).or_default(), totals);

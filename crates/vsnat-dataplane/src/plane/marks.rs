@@ -24,9 +24,9 @@ const SHORTEST_PREFIX: u8 = 24;
 /// An interface that is not there now: no packet comes by it.
 const NO_INTERFACE: u32 = u32::MAX;
 
-/// Which addresses a packet may be marked for.
-pub(super) enum Marked {
-    Addresses(Vec<Ipv4Addr>),
+/// Which addresses a rule may mark packets to.
+enum Marked {
+    Addresses(Vec<Be32>),
     Any,
 }
 
@@ -57,8 +57,8 @@ impl<B: Backend> Plane<B> {
                 limit: MAX_MARKS,
             });
         }
+        self.hold_marked(&rule);
         self.marks.push(rule);
-        self.rebuild_filters();
         self.write_marks();
         Ok(())
     }
@@ -70,9 +70,9 @@ impl<B: Backend> Plane<B> {
                 rule: Box::new(rule),
             });
         };
-        self.marks.remove(place);
+        let rule = self.marks.remove(place);
         self.write_marks();
-        self.rebuild_filters();
+        self.leave_marked(&rule);
         Ok(())
     }
 
@@ -106,21 +106,27 @@ impl<B: Backend> Plane<B> {
                 }),
             }
         }
+        rules.iter().for_each(|rule| self.hold_marked(rule));
         self.marks = rules;
     }
 
-    pub(super) fn marked(&self) -> Marked {
-        let mut addresses = Vec::new();
-        for rule in &self.marks {
-            match rule.destination {
-                Some(net) if net.prefix_len() >= SHORTEST_PREFIX => {
-                    addresses.extend(net.hosts());
-                    addresses.extend([net.network(), net.broadcast()]);
-                }
-                Some(_) | None => return Marked::Any,
-            }
+    /// Packets to the rule's destination may be ours from now on.
+    fn hold_marked(&mut self, rule: &MarkRule) {
+        match marked(rule) {
+            Marked::Any => self.filters.vips.raise_all(),
+            Marked::Addresses(addresses) => addresses
+                .into_iter()
+                .for_each(|address| self.filters.vips.raise(address)),
         }
-        Marked::Addresses(addresses)
+    }
+
+    fn leave_marked(&mut self, rule: &MarkRule) {
+        match marked(rule) {
+            Marked::Any => self.filters.vips.lower_all(),
+            Marked::Addresses(addresses) => addresses
+                .into_iter()
+                .for_each(|address| self.filters.vips.lower(address)),
+        }
     }
 
     fn write_marks(&mut self) {
@@ -163,6 +169,16 @@ impl<B: Backend> Plane<B> {
                 .map(move |(number, ports)| entry(rule, ifindex, ports, number))
         });
         entries.collect()
+    }
+}
+
+fn marked(rule: &MarkRule) -> Marked {
+    match rule.destination {
+        Some(net) if net.prefix_len() >= SHORTEST_PREFIX => {
+            let all = u32::from(net.network())..=u32::from(net.broadcast());
+            Marked::Addresses(all.map(Be32::from_host).collect())
+        }
+        Some(_) | None => Marked::Any,
     }
 }
 

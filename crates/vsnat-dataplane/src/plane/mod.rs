@@ -9,6 +9,10 @@ mod filters;
 mod listing;
 mod marks;
 pub mod order;
+mod presence;
+mod records;
+mod roster;
+mod served;
 mod servers;
 mod services;
 mod settings;
@@ -19,12 +23,15 @@ mod views;
 use std::collections::BTreeMap;
 
 use ipnet::Ipv4Net;
-use vsnat_abi::service::ServiceKey4;
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_api::{
     Command, CommandError, MarkRule, Persistence, Scheduler, SchedulerFlags, ServiceKey,
 };
 
+use crate::plane::filters::Filters;
+use crate::plane::presence::Presence;
+use crate::plane::roster::Roster;
+use crate::plane::served::ServedBy;
 use crate::plane::space::Space;
 use crate::{Backend, BackendError};
 
@@ -34,15 +41,15 @@ pub struct Plane<B> {
     backend: B,
     services: BTreeMap<ServiceKey, Known>,
     space: Space,
+    filters: Filters,
+    roster: Roster,
+    presence: Presence,
     next_order: u64,
-    next_service: u32,
-    next_dest: u32,
     /// What the deny table holds: nobody else writes it, and the kernel's trie
     /// answers by longest match only.
     deny: BTreeMap<Ipv4Net, u32>,
     marks: Vec<MarkRule>,
-    /// Whose destinations a server's address and port are, newest last.
-    server_keys: BTreeMap<ServiceKey4, Vec<u32>>,
+    served_by: ServedBy,
 }
 
 /// A service that is in force.
@@ -62,16 +69,18 @@ struct Known {
 impl<B: Backend> Plane<B> {
     /// Takes over the tables as they are.
     pub fn new(backend: B) -> Self {
+        let memory = *backend.memory();
         let mut plane = Plane {
             backend,
             services: BTreeMap::new(),
-            space: Space::default(),
+            space: Space::new(memory.ring.len()),
+            filters: Filters::new(memory.filters),
+            roster: Roster::default(),
+            presence: Presence::default(),
             next_order: 1,
-            next_service: 0,
-            next_dest: 0,
             deny: BTreeMap::new(),
             marks: Vec::new(),
-            server_keys: BTreeMap::new(),
+            served_by: ServedBy::new(),
         };
         plane.adopt();
         plane
@@ -131,17 +140,8 @@ impl<B: Backend> Plane<B> {
     }
 
     fn adopt(&mut self) {
-        let memory = *self.backend.memory();
-        for (index, service) in memory.services.iter() {
-            if service.used == 0 {
-                continue;
-            }
-            self.next_order = self.next_order.max(service.order + 1);
-            self.adopt_service(index, &service);
-        }
-        for (_, dest) in memory.dests.iter() {
-            self.next_order = self.next_order.max(dest.order + 1);
-        }
+        self.adopt_records();
+        self.adopt_services();
         self.repair();
     }
 
@@ -150,9 +150,8 @@ impl<B: Backend> Plane<B> {
     /// where they stand.
     fn repair(&mut self) {
         self.adopt_marks();
-        self.rebuild_filters();
+        self.filters.settle();
         self.adopt_server_keys();
-        self.note_presence();
         let services: Vec<(ServiceKey, Known)> = self
             .services
             .iter()

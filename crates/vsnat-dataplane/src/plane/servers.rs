@@ -9,11 +9,12 @@ use vsnat_abi::destination::{Dest, dest_state};
 use vsnat_abi::net::{Be16, Be32};
 use vsnat_abi::service::{MAX_SERVERS_PER_SERVICE, ServiceKey4};
 use vsnat_abi::time::coarse_span_from_ms;
-use vsnat_api::{CommandError, Protocol, ServerSpec, ServiceKey};
+use vsnat_api::{CommandError, ServerSpec, ServiceKey};
 
 use crate::Backend;
 use crate::backend::Totals;
 use crate::plane::order::Standing;
+use crate::plane::served::Packets;
 use crate::plane::services::{key_from_kernel, key_to_kernel};
 use crate::plane::{Known, Plane};
 
@@ -42,7 +43,7 @@ impl<B: Backend> Plane<B> {
             });
         }
         let key = key_to_kernel(service);
-        let index = match self.find_deleted(key, server.address) {
+        let index = match self.roster.find_gone(key, server.address) {
             Some(index) => index,
             None => self.free_dest()?,
         };
@@ -71,20 +72,18 @@ impl<B: Backend> Plane<B> {
             idle_since: 0,
             baseline,
         };
-        memory.dests.write(index, dest);
-        self.rebuild_filters();
+        self.write_dest(index, dest);
         let standing = self.standing(&known);
         let mut changed = known;
         changed.dests.insert(0, index);
         if let Err(error) = self.publish(&mut changed, standing) {
-            memory.dests.write(index, before);
-            self.rebuild_filters();
+            self.write_dest(index, before);
             return Err(error);
         }
+        let packets = Packets::of(&changed);
         self.services.insert(service, changed);
-        self.remember_server_key(index);
+        self.remember_server_key(index, packets);
         self.next_order += 1;
-        self.next_dest = index + 1;
         Ok(())
     }
 
@@ -116,9 +115,9 @@ impl<B: Backend> Plane<B> {
             overload_epoch: epoch_after(&before, server),
             ..before
         };
-        memory.dests.write(index, after);
+        self.write_dest(index, after);
         if let Err(error) = self.publish(&mut known, standing) {
-            memory.dests.write(index, before);
+            self.write_dest(index, before);
             return Err(error);
         }
         self.services.insert(service, known);
@@ -137,97 +136,24 @@ impl<B: Backend> Plane<B> {
         let standing = step_back(&known, index, standing);
         known.dests.retain(|dest| *dest != index);
         self.publish(&mut known, standing)?;
+        let packets = Packets::of(&known);
         self.services.insert(service, known);
-        let memory = *self.backend.memory();
-        if let Some(mut dest) = memory.dests.read(index) {
+        if let Some(mut dest) = self.backend.memory().dests.read(index) {
             dest.state = dest_state::DELETED;
             dest.idle_since = 0;
-            memory.dests.write(index, dest);
+            self.write_dest(index, dest);
         }
-        self.forget_server_key(index);
+        self.forget_server_key(index, packets);
         Ok(())
-    }
-
-    /// Lets the packet path know a server by its address and port.
-    fn remember_server_key(&mut self, index: u32) {
-        for key in self.keys_of_server(index) {
-            self.server_keys.entry(key).or_default().push(index);
-            self.put_server_key(key);
-        }
-    }
-
-    pub(super) fn forget_server_key(&mut self, index: u32) {
-        for key in self.keys_of_server(index) {
-            if let Some(dests) = self.server_keys.get_mut(&key) {
-                dests.retain(|known| *known != index);
-            }
-            self.put_server_key(key);
-        }
-    }
-
-    pub(super) fn adopt_server_keys(&mut self) {
-        let all: Vec<u32> = self
-            .services
-            .values()
-            .flat_map(|known| known.dests.clone())
-            .collect();
-        for index in all {
-            self.remember_server_key(index);
-        }
-    }
-
-    /// A server may serve several services; where one of them is for single
-    /// packets, its answers must find that one.
-    fn put_server_key(&mut self, key: ServiceKey4) {
-        let dests = self.server_keys.get(&key).cloned().unwrap_or_default();
-        let is_one_packet = |dest: &&u32| {
-            let service = self.backend.memory().dests.read(**dest);
-            let service = service.and_then(|dest| key_from_kernel(&dest.service));
-            let known = service.and_then(|key| self.services.get(&key));
-            known.is_some_and(|known| known.one_packet)
-        };
-        let chosen = dests.iter().rev().find(is_one_packet).or(dests.last());
-        let put = match chosen {
-            Some(dest) => self.backend.put_server_key(key, *dest),
-            None => {
-                self.server_keys.remove(&key);
-                self.backend.remove_server_key(key)
-            }
-        };
-        if let Err(error) = put {
-            tracing::warn!(%error, "answers of single packets may go untranslated");
-        }
-    }
-
-    /// A server of a service by mark may be asked by any protocol.
-    fn keys_of_server(&self, index: u32) -> Vec<ServiceKey4> {
-        let Some(dest) = self.backend.memory().dests.read(index) else {
-            return Vec::new();
-        };
-        let port = match dest.port {
-            Be16::ZERO => dest.service.port,
-            port => port,
-        };
-        let protocols = match Protocol::from_number(dest.service.protocol) {
-            Some(protocol) => vec![protocol],
-            None => Protocol::ALL.to_vec(),
-        };
-        let key = |protocol: Protocol| ServiceKey4 {
-            vip: dest.address,
-            port,
-            protocol: protocol.number(),
-            zero: 0,
-        };
-        protocols.into_iter().map(key).collect()
     }
 
     /// Deleted servers of a service that is deleted too.
     pub(super) fn orphan_deleted(&mut self, key: ServiceKey4) {
-        let memory = *self.backend.memory();
-        for (index, mut dest) in memory.dests.iter() {
-            if dest.state == dest_state::DELETED && dest.service == key {
+        let gone: Vec<u32> = self.roster.gone_of(key).collect();
+        for index in gone {
+            if let Some(mut dest) = self.backend.memory().dests.read(index) {
                 dest.state = dest_state::ORPHANED;
-                memory.dests.write(index, dest);
+                self.write_dest(index, dest);
             }
         }
     }
@@ -236,11 +162,11 @@ impl<B: Backend> Plane<B> {
     pub(super) fn collect_dests(&mut self, idle: u64) {
         let memory = *self.backend.memory();
         let now = self.now().max(1);
-        let mut freed = 0;
-        for (index, mut dest) in memory.dests.iter() {
-            if !matches!(dest.state, dest_state::DELETED | dest_state::ORPHANED) {
+        let gone: Vec<u32> = self.roster.all_gone().collect();
+        for index in gone {
+            let Some(mut dest) = memory.dests.read(index) else {
                 continue;
-            }
+            };
             let counts = memory.dest_counts.read(index).unwrap_or_default();
             let held = counts.active != 0 || counts.inactive != 0 || counts.persistent != 0;
             match (held, dest.idle_since) {
@@ -252,14 +178,10 @@ impl<B: Backend> Plane<B> {
                         overload_epoch: dest.overload_epoch,
                         ..Dest::default()
                     };
-                    freed += 1;
                 }
-                (false, _) => {}
+                (false, _) => continue,
             }
-            memory.dests.write(index, dest);
-        }
-        if freed > 0 {
-            self.rebuild_filters();
+            self.write_dest(index, dest);
         }
     }
 
@@ -269,17 +191,16 @@ impl<B: Backend> Plane<B> {
         if dest.state != dest_state::DELETED {
             return;
         }
+        let known = key_from_kernel(&dest.service).and_then(|key| self.services.get(&key));
+        let Some(index_of_service) = known.map(|known| known.index) else {
+            return;
+        };
         let totals = counted(&self.backend.dest_totals(index), &dest.baseline);
-        for known in self.services.values() {
-            let Some(mut service) = memory.services.read(known.index) else {
-                continue;
-            };
-            if service.key == dest.service {
-                for (residue, total) in service.residue.iter_mut().zip(totals) {
-                    *residue += total;
-                }
-                memory.services.write(known.index, service);
+        if let Some(mut service) = memory.services.read(index_of_service) {
+            for (residue, total) in service.residue.iter_mut().zip(totals) {
+                *residue += total;
             }
+            self.write_service(index_of_service, service);
         }
     }
 
@@ -295,35 +216,18 @@ impl<B: Backend> Plane<B> {
         indices.find(|index| dests.read(*index).is_some_and(|dest| is_it(&dest)))
     }
 
-    fn find_deleted(&self, key: ServiceKey4, address: SocketAddrV4) -> Option<u32> {
-        let mut all = self.backend.memory().dests.iter();
-        let found = all.find(|(_, dest)| {
-            let deleted = matches!(dest.state, dest_state::DELETED | dest_state::ORPHANED);
-            deleted && dest.service == key && is_at(dest, address)
-        });
-        found.map(|(index, _)| index)
-    }
-
     fn free_dest(&mut self) -> Result<u32, CommandError> {
-        if let Some(index) = self.next_free_dest() {
+        if let Some(index) = self.roster.free_dests.first() {
             return Ok(index);
         }
         self.collect_dests(TRASH_SHORT_COARSE);
-        self.next_free_dest().ok_or_else(|| CommandError::Full {
-            what: "servers".to_owned(),
-            limit: self.backend.memory().dests.len(),
-        })
-    }
-
-    fn next_free_dest(&self) -> Option<u32> {
-        let dests = self.backend.memory().dests;
-        let len = dests.len();
-        let is_free = |index: &u32| {
-            dests
-                .read(*index)
-                .is_some_and(|dest| dest.state == dest_state::FREE)
-        };
-        (0..len).map(|i| (self.next_dest + i) % len).find(is_free)
+        self.roster
+            .free_dests
+            .first()
+            .ok_or_else(|| CommandError::Full {
+                what: "servers".to_owned(),
+                limit: self.backend.memory().dests.len(),
+            })
     }
 }
 

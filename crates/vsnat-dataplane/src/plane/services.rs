@@ -1,6 +1,8 @@
 //! Virtual services.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+
 use vsnat_abi::destination::dest_state;
 use vsnat_abi::net::{Be16, Be32};
 
@@ -12,6 +14,7 @@ use vsnat_api::{
 
 use crate::Backend;
 use crate::plane::order::{Standing, scheduler_of};
+use crate::plane::served::Packets;
 use crate::plane::{Known, Plane, failed};
 
 impl<B: Backend> Plane<B> {
@@ -32,7 +35,7 @@ impl<B: Backend> Plane<B> {
             used: 1,
             residue: [0; 5],
         };
-        self.backend.memory().services.write(index, service);
+        self.write_service(index, service);
         let mut known = Known {
             index,
             scheduler: spec.scheduler,
@@ -42,50 +45,49 @@ impl<B: Backend> Plane<B> {
             dests: Vec::new(),
             view: 0,
         };
-        self.publish(&mut known, Standing::default())?;
+        if let Err(error) = self.publish(&mut known, Standing::default()) {
+            self.write_service(index, free_record());
+            return Err(error);
+        }
         self.services.insert(spec.key, known);
-        self.rebuild_filters();
         if let Err(error) = self.backend.put_service_key(key, index) {
             self.forget_service(spec.key);
             return Err(failed(error));
         }
-        self.note_presence();
         self.next_order += 1;
-        self.next_service = index + 1;
         Ok(())
     }
 
     /// As in IPVS another scheduler starts afresh, the same one goes on.
     pub(super) fn edit_service(&mut self, spec: &ServiceSpec) -> Result<(), CommandError> {
         let known = self.services.get(&spec.key);
-        let mut known = known.ok_or(CommandError::NoSuchService)?.clone();
-        self.write_spec(known.index, spec);
-        known.persistence = spec.persistence;
-        known.one_packet = spec.one_packet;
-        if known.scheduler == spec.scheduler && known.flags == spec.flags {
-            self.services.insert(spec.key, known);
-            self.note_presence();
-            return Ok(());
-        }
-        let standing = match known.scheduler == spec.scheduler {
-            true => self.standing(&known),
-            false => Standing::default(),
+        let before = known.ok_or(CommandError::NoSuchService)?.clone();
+        let mut known = Known {
+            scheduler: spec.scheduler,
+            flags: spec.flags,
+            persistence: spec.persistence,
+            one_packet: spec.one_packet,
+            ..before.clone()
         };
-        known.scheduler = spec.scheduler;
-        known.flags = spec.flags;
-        self.publish(&mut known, standing)?;
+        if known.scheduler != before.scheduler || known.flags != before.flags {
+            let standing = match known.scheduler == before.scheduler {
+                true => self.standing(&before),
+                false => Standing::default(),
+            };
+            self.publish(&mut known, standing)?;
+        }
+        self.write_spec(known.index, spec);
+        self.change_server_keys(&known, Packets::of(&before), Packets::of(&known));
         self.services.insert(spec.key, known);
-        self.note_presence();
         Ok(())
     }
 
-    fn write_spec(&self, index: u32, spec: &ServiceSpec) {
-        let services = self.backend.memory().services;
-        if let Some(mut service) = services.read(index) {
+    fn write_spec(&mut self, index: u32, spec: &ServiceSpec) {
+        if let Some(mut service) = self.backend.memory().services.read(index) {
             service.flags = flags_of(spec);
             service.persistence = persistence_of(spec);
             service.netmask = netmask_of(spec);
-            services.write(index, service);
+            self.write_service(index, service);
         }
     }
 
@@ -109,37 +111,64 @@ impl<B: Backend> Plane<B> {
         if key.is_some_and(|key| !self.services.contains_key(&key)) {
             return Err(CommandError::NoSuchService);
         }
-        let memory = *self.backend.memory();
-        for (index, mut dest) in memory.dests.iter() {
-            let named = key.is_none_or(|key| dest.service == key_to_kernel(key));
-            if named && matches!(dest.state, dest_state::AVAILABLE | dest_state::DELETED) {
-                dest.baseline = self.backend.dest_totals(index);
-                memory.dests.write(index, dest);
-            }
-        }
-        for (known_key, known) in &self.services {
-            if key.is_none_or(|key| key == *known_key)
-                && let Some(mut service) = memory.services.read(known.index)
-            {
-                service.residue = [0; 5];
-                memory.services.write(known.index, service);
-            }
-        }
+        let keys: Vec<ServiceKey> = match key {
+            Some(key) => vec![key],
+            None => self.services.keys().copied().collect(),
+        };
+        keys.into_iter().for_each(|key| self.zero_one(key));
         Ok(())
     }
 
-    /// A service found in the tables.
-    pub(super) fn adopt_service(&mut self, index: u32, service: &Service) {
+    /// Deleted servers count for their service while they are remembered.
+    fn zero_one(&mut self, key: ServiceKey) {
+        let Some(known) = self.services.get(&key) else {
+            return;
+        };
+        let (index, dests) = (known.index, known.dests.clone());
+        let gone: Vec<u32> = self.roster.gone_of(key_to_kernel(key)).collect();
+        for index in dests.into_iter().chain(gone) {
+            if let Some(mut dest) = self.backend.memory().dests.read(index) {
+                dest.baseline = self.backend.dest_totals(index);
+                self.write_dest(index, dest);
+            }
+        }
+        if let Some(mut service) = self.backend.memory().services.read(index) {
+            service.residue = [0; 5];
+            self.write_service(index, service);
+        }
+    }
+
+    /// The services found in the tables, each with its servers.
+    pub(super) fn adopt_services(&mut self) {
+        let memory = *self.backend.memory();
+        let mut servers: BTreeMap<ServiceKey4, Vec<(u64, u32)>> = BTreeMap::new();
+        for (index, dest) in memory.dests.iter() {
+            if dest.state == dest_state::AVAILABLE {
+                let of_service = servers.entry(dest.service).or_default();
+                of_service.push((dest.order, index));
+            }
+        }
+        for (index, service) in memory.services.iter() {
+            if service.used != 0 {
+                let dests = servers.remove(&service.key).unwrap_or_default();
+                self.adopt_service(index, &service, dests);
+            }
+        }
+        // Whoever deleted their services died before it came to them.
+        for (_, index) in servers.into_values().flatten() {
+            if let Some(mut dest) = memory.dests.read(index) {
+                dest.state = dest_state::ORPHANED;
+                dest.idle_since = 0;
+                self.write_dest(index, dest);
+            }
+        }
+    }
+
+    fn adopt_service(&mut self, index: u32, service: &Service, mut dests: Vec<(u64, u32)>) {
         let memory = *self.backend.memory();
         let Some(key) = key_from_kernel(&service.key) else {
             return;
         };
-        let mut dests: Vec<(u64, u32)> = memory
-            .dests
-            .iter()
-            .filter(|(_, dest)| dest.state == dest_state::AVAILABLE && dest.service == service.key)
-            .map(|(dest, found)| (found.order, dest))
-            .collect();
         dests.sort_unstable_by(|a, b| b.cmp(a));
         let view = u32::try_from(service.view).ok();
         let read = view.and_then(|view| memory.views.read(view));
@@ -164,39 +193,33 @@ impl<B: Backend> Plane<B> {
         let Some(known) = self.services.remove(&key) else {
             return;
         };
-        let memory = *self.backend.memory();
-        let free = Service {
-            view: NO_VIEW,
-            ..Service::default()
-        };
-        memory.services.write(known.index, free);
+        self.write_service(known.index, free_record());
+        let packets = Packets::of(&known);
         for index in known.dests {
-            self.forget_server_key(index);
-            if let Some(mut dest) = memory.dests.read(index) {
+            self.forget_server_key(index, packets);
+            if let Some(mut dest) = self.backend.memory().dests.read(index) {
                 dest.state = dest_state::ORPHANED;
                 dest.idle_since = 0;
-                memory.dests.write(index, dest);
+                self.write_dest(index, dest);
             }
         }
         self.orphan_deleted(key_to_kernel(key));
         self.space.release(known.index, self.backend.now_ns());
-        self.rebuild_filters();
-        self.note_presence();
     }
 
-    /// Indices are handed out in turn, so that one is not reused while a
-    /// packet may still hold it.
     fn free_service(&self) -> Result<u32, CommandError> {
-        let services = self.backend.memory().services;
-        let len = services.len();
-        let is_free = |index: &u32| services.read(*index).is_some_and(|s| s.used == 0);
-        let found = (0..len)
-            .map(|i| (self.next_service + i) % len)
-            .find(is_free);
+        let found = self.roster.free_services.first();
         found.ok_or_else(|| CommandError::Full {
             what: "services".to_owned(),
-            limit: len,
+            limit: self.backend.memory().services.len(),
         })
+    }
+}
+
+fn free_record() -> Service {
+    Service {
+        view: NO_VIEW,
+        ..Service::default()
     }
 }
 

@@ -11,9 +11,6 @@ use crate::Backend;
 use crate::Timeouts;
 use crate::plane::Plane;
 
-/// FTP's control connection: a service on this port may be asked for others.
-const FTP_CONTROL: u16 = 21;
-
 /// Where the packet path has a setting.
 enum Place {
     Flag(u32),
@@ -115,22 +112,13 @@ impl<B: Backend> Plane<B> {
         Ok(())
     }
 
-    /// Tells the packet path which kinds of service there are: what is not
-    /// there need not be looked for.
+    /// Tells the packet path which kinds of service there are.
     pub(super) fn note_presence(&mut self) {
-        let mut present = 0;
-        for (key, known) in &self.services {
-            match key.address().map(|address| address.port()) {
-                Some(0) => present |= flag::HAS_PORT_ZERO,
-                Some(FTP_CONTROL) => present |= flag::HAS_FTP,
-                Some(_) | None => {}
-            }
-            if known.one_packet {
-                present |= flag::HAS_ONE_PACKET;
-            }
+        let settings = self.backend.memory().settings.read(0).unwrap_or_default();
+        let flags = self.presence.in_flags(&settings);
+        if flags != settings.flags {
+            self.change(|settings| settings.flags = flags);
         }
-        const ALL: u32 = flag::HAS_PORT_ZERO | flag::HAS_FTP | flag::HAS_ONE_PACKET;
-        self.change(|settings| settings.flags = settings.flags & !ALL | present);
     }
 
     /// A packet that passes meanwhile sees each word old or new.

@@ -114,14 +114,14 @@ impl<B: Backend> Plane<B> {
     }
 
     fn room(&mut self, len: u32) -> Result<u32, CommandError> {
-        let end = self.backend.memory().ring.len();
         for _ in 0..ROOM_ROUNDS {
             let now_ns = self.backend.now_ns();
-            if let Some(first) = self.space.find(len, end, now_ns) {
+            if let Some(first) = self.space.find(len, now_ns) {
                 return Ok(first);
             }
             std::thread::sleep(ROOM_ROUND);
         }
+        let end = self.backend.memory().ring.len();
         Err(CommandError::Failed {
             message: format!(
                 "the order of this service's servers takes {len} entries, and of {end} too few are \
