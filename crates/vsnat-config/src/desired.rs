@@ -1,5 +1,7 @@
 //! What the tables shall hold, from a file or as it runs.
 
+use std::collections::BTreeMap;
+
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use vsnat_api::{MarkRule, ServiceKey, ServiceView, Setting, SettingName, Timeouts};
@@ -72,8 +74,12 @@ impl Desired {
         named.map_or(name.default_value(), |setting| setting.value())
     }
 
-    pub(crate) fn service(&self, key: ServiceKey) -> Option<&DesiredService> {
-        self.services.iter().find(|service| service.spec.key == key)
+    /// The services by what they are found by: there may be thousands.
+    pub(crate) fn by_key(&self) -> BTreeMap<ServiceKey, &DesiredService> {
+        let services = self.services.iter();
+        services
+            .map(|service| (service.spec.key, service))
+            .collect()
     }
 }
 

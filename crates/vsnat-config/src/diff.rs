@@ -1,5 +1,8 @@
 //! The commands that lead from one state of the tables to another.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+
 use ipnet::Ipv4Net;
 use vsnat_api::{Command, MarkRule, ServerSpec, SetTimeouts, Setting, SettingName, Timeouts};
 
@@ -13,13 +16,14 @@ use crate::{Desired, DesiredService};
 pub fn diff(actual: &Desired, desired: &Desired) -> Vec<Command> {
     let mut commands = diff_settings(actual, desired);
     commands.extend(diff_timeouts(actual.timeouts, desired.timeouts));
+    let (running, wanted) = (actual.by_key(), desired.by_key());
     for service in &actual.services {
-        if desired.service(service.spec.key).is_none() {
+        if !wanted.contains_key(&service.spec.key) {
             commands.push(Command::DeleteService(service.spec.key));
         }
     }
     for service in &desired.services {
-        match actual.service(service.spec.key) {
+        match running.get(&service.spec.key) {
             Some(runs) => change(runs, service, &mut commands),
             None => add(service, &mut commands),
         }
@@ -92,21 +96,24 @@ fn change(runs: &DesiredService, wanted: &DesiredService, commands: &mut Vec<Com
     if runs.spec != wanted.spec {
         commands.push(Command::EditService(wanted.spec));
     }
-    let in_list = |list: &[ServerSpec], server: &ServerSpec| {
-        let found = list.iter().find(|other| other.address == server.address);
-        found.copied()
+    let by_address = |servers: &[ServerSpec]| -> BTreeMap<SocketAddrV4, ServerSpec> {
+        servers
+            .iter()
+            .map(|server| (server.address, *server))
+            .collect()
     };
+    let (running, desired) = (by_address(&runs.servers), by_address(&wanted.servers));
     for server in &runs.servers {
-        if in_list(&wanted.servers, server).is_none() {
+        if !desired.contains_key(&server.address) {
             let address = server.address;
             commands.push(Command::DeleteServer { service, address });
         }
     }
     for server in &wanted.servers {
         let server = *server;
-        match in_list(&runs.servers, &server) {
+        match running.get(&server.address) {
             None => commands.push(Command::AddServer { service, server }),
-            Some(same) if same == server => {}
+            Some(same) if *same == server => {}
             Some(_) => commands.push(Command::EditServer { service, server }),
         }
     }

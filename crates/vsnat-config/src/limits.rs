@@ -10,11 +10,10 @@ use crate::section::Section;
 /// connections are about a gigabyte of memory that cannot be swapped.
 const CONNECTIONS: RangeInclusive<u32> = 64..=4_194_304;
 
-/// Every change of a service looks through both tables: a file that fills the
-/// largest ones takes half a minute to be carried out at the first start, and
-/// one of twice the size four times as long.
-const SERVICES: RangeInclusive<u32> = 1..=8_192;
-const SERVERS: RangeInclusive<u32> = 1..=32_768;
+/// The counters of every server are read every two seconds, for its rates: for
+/// these a tenth of a second.
+const SERVICES: RangeInclusive<u32> = 1..=16_384;
+const SERVERS: RangeInclusive<u32> = 1..=131_072;
 
 pub(crate) fn read(section: &Section, notes: &mut Notes) -> Limits {
     section.check_keys(&["connections", "services", "servers"], notes);

@@ -28,10 +28,14 @@ fn services(running: &Desired, applied: &Desired, file: &Desired) -> Vec<Desired
     let in_order = in_order.map(|service| service.spec.key);
     let mut seen = BTreeSet::new();
     let keys = in_order.filter(|key| seen.insert(*key));
+    let [running, applied, file] = [running, applied, file].map(Desired::by_key);
     let winner = |key: ServiceKey| {
-        let unchanged = same(running.service(key), applied.service(key));
-        let winner = if unchanged { file } else { running };
-        winner.service(key).cloned()
+        let runs = running.get(&key).copied();
+        let winner = match same(runs, applied.get(&key).copied()) {
+            true => file.get(&key).copied(),
+            false => runs,
+        };
+        winner.cloned()
     };
     keys.filter_map(winner).collect()
 }

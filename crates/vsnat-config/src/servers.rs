@@ -1,7 +1,8 @@
 //! `[[service.server]]`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use ipnet::Ipv4Net;
 use toml::Spanned;
@@ -29,7 +30,8 @@ pub(crate) fn read(
     context: &Context,
     notes: &mut Notes,
 ) -> Vec<ServerSpec> {
-    let mut servers: Vec<Spanned<ServerSpec>> = Vec::new();
+    let mut servers = Vec::new();
+    let mut seen: BTreeMap<SocketAddrV4, Range<usize>> = BTreeMap::new();
     for section in Section::all_of(service, SERVER, "server", notes) {
         section.check_keys(&KEYS, notes);
         let weight = weight(&section, notes);
@@ -46,9 +48,8 @@ pub(crate) fn read(
             notes.add(span, message);
             break;
         }
-        let same = |other: &&Spanned<ServerSpec>| other.get_ref().address == address;
-        if let Some(first) = servers.iter().find(same) {
-            let line = notes.line(&first.span());
+        if let Some(first) = seen.get(&address) {
+            let line = notes.line(first);
             let message =
                 format!("server {address} is there already, on line {line}; remove one of the two");
             notes.add(span, message);
@@ -60,9 +61,10 @@ pub(crate) fn read(
             upper_threshold,
             lower_threshold,
         };
-        servers.push(Spanned::new(span, spec));
+        seen.insert(address, span);
+        servers.push(spec);
     }
-    servers.into_iter().map(Spanned::into_inner).collect()
+    servers
 }
 
 fn server_address(

@@ -1,5 +1,6 @@
 //! `[[service]]`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::ops::Range;
 
@@ -40,7 +41,7 @@ pub(crate) fn read(
     let context = Context {
         vips: vips.filter(|vips| !vips.is_empty()),
     };
-    let mut seen: Vec<(ServiceKey, Range<usize>)> = Vec::new();
+    let mut seen = BTreeMap::new();
     let mut services = Vec::new();
     let mut server_count = 0;
     for (index, section) in sections.iter().enumerate() {
@@ -76,7 +77,7 @@ const FLAGS: [(&str, SchedulerFlags); 2] = [
 fn service(
     section: &Section,
     context: &Context,
-    seen: &mut Vec<(ServiceKey, Range<usize>)>,
+    seen: &mut BTreeMap<ServiceKey, Range<usize>>,
     notes: &mut Notes,
 ) -> Option<DesiredService> {
     section.check_keys(&KEYS, notes);
@@ -93,14 +94,14 @@ fn service(
     let servers = servers::read(section, port, context, notes);
 
     let (key, span) = key.map(|key| (*key.get_ref(), key.span()))?;
-    if let Some((_, first)) = seen.iter().find(|(other, _)| *other == key) {
+    if let Some(first) = seen.get(&key) {
         let line = notes.line(first);
         let message =
             format!("service {key} is there already, on line {line}; put its servers together");
         notes.add(span, message);
         return None;
     }
-    seen.push((key, span.clone()));
+    seen.insert(key, span.clone());
     check_port(key, &persistence, span, notes);
     check_one_packet(section, key, one_packet?, notes);
     let spec = ServiceSpec {

@@ -89,7 +89,7 @@ impl Engine {
             let mut services = parts.data_plane.services();
             parts.estimator.fill(&mut services);
             Services {
-                capacity: parts.data_plane.table().capacity,
+                capacity: parts.data_plane.capacity(),
                 services,
             }
         })
@@ -140,7 +140,9 @@ impl Engine {
             let config = &self.setup.config;
             let results = commands.iter().map(|command| parts.apply(command, config));
             let results = results.collect();
-            self.refresh_masquerade(parts);
+            if commands.iter().any(changes_ports) {
+                self.refresh_masquerade(parts);
+            }
             results
         })
     }
@@ -201,8 +203,7 @@ impl Engine {
         let Ok(addresses) = address::all() else {
             return;
         };
-        let services = parts.data_plane.services();
-        let keys = services.iter().map(|service| service.spec.key);
+        let keys = parts.data_plane.service_keys();
         let rules = preflight::masquerade_rules(config, name, &addresses, keys);
         if rules == parts.rules {
             return;
@@ -235,6 +236,24 @@ impl Engine {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Parts>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the ports of the services may be others after a command.
+fn changes_ports(command: &Command) -> bool {
+    match command {
+        Command::AddService(_) | Command::DeleteService(_) | Command::Clear => true,
+        Command::EditService(_)
+        | Command::AddServer { .. }
+        | Command::EditServer { .. }
+        | Command::DeleteServer { .. }
+        | Command::Zero(_)
+        | Command::DenyAdd(_)
+        | Command::DenyDelete(_)
+        | Command::SetTimeouts(_)
+        | Command::Set(_)
+        | Command::MarkAdd(_)
+        | Command::MarkDelete(_) => false,
     }
 }
 

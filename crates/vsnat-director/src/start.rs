@@ -133,8 +133,7 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     settle(setup, &mut data_plane, &mut record, host)?;
     let views = attach(config, &mut data_plane)?;
 
-    let services = data_plane.services();
-    let keys = services.iter().map(|service| service.spec.key);
+    let keys = data_plane.service_keys();
     let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, keys);
     masquerade::spare_ports(&mut data_plane, rules.as_ref());
     for change in host_changes(config, host, rules.as_ref(), &record) {

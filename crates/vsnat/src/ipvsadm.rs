@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
+use vsnat_api::Command;
 use vsnat_director::{Client, ClientError};
 use vsnat_ipvsadm::{
     ConnectionOptions, ConnectionRows, Refusal, Request, parse, refusal_of, render_help,
@@ -12,6 +13,10 @@ use vsnat_ipvsadm::{
 use crate::cli::Target;
 use crate::names::SystemNames;
 use crate::output;
+
+/// Lines of a restore that are carried out in one go: each go costs the
+/// director a look at the ports of all services.
+const TOGETHER: usize = 1_000;
 
 /// Exit code of ipvsadm when it cannot reach what it is to change.
 const EXIT_UNREACHABLE: u8 = 1;
@@ -117,10 +122,22 @@ fn list_connections(options: ConnectionOptions, client: &Client) -> Result<(), F
 fn restore(client: &Client) -> Result<u8, Failure> {
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;
+    let mut waiting = Vec::new();
     let mut code = 0;
     for line in restore_lines(&text, &SystemNames) {
-        let done = line
-            .request
+        let request = match line.request {
+            Ok(Request::Command(command)) => {
+                waiting.push(command);
+                if waiting.len() == TOGETHER {
+                    code = send(&mut waiting, client)?.unwrap_or(code);
+                }
+                continue;
+            }
+            request => request,
+        };
+        // What stands before it comes before it.
+        send(&mut waiting, client)?;
+        let done = request
             .map_err(Failure::Refused)
             .and_then(|request| carry_out(request, client));
         code = match done {
@@ -128,6 +145,22 @@ fn restore(client: &Client) -> Result<u8, Failure> {
             Err(refused @ Failure::Refused(_)) => refused.tell(),
             Err(failure) => return Err(failure),
         };
+    }
+    Ok(send(&mut waiting, client)?.unwrap_or(code))
+}
+
+/// Sends the commands that wait, and tells what is refused. The exit code of
+/// the last one, if there is one.
+fn send(waiting: &mut Vec<Command>, client: &Client) -> Result<Option<u8>, Failure> {
+    if waiting.is_empty() {
+        return Ok(None);
+    }
+    let mut code = None;
+    for result in client.commands(std::mem::take(waiting))? {
+        code = Some(match result {
+            Ok(()) => 0,
+            Err(error) => Failure::Refused(refusal_of(&error)).tell(),
+        });
     }
     Ok(code)
 }

@@ -15,8 +15,8 @@ use aya::Ebpf;
 use ipnet::Ipv4Net;
 use std::path::PathBuf;
 use vsnat_api::{
-    Command, CommandError, ConnectionView, MarkRule, ReasonCount, ServiceView, Setting, Side,
-    SweeperView, TableView,
+    Command, CommandError, ConnectionView, MarkRule, ReasonCount, ServiceKey, ServiceView, Setting,
+    Side, SweeperView, TableView,
 };
 
 use crate::kernel::maps::KernelMaps;
@@ -100,6 +100,16 @@ impl DataPlane {
 
     pub fn services(&self) -> Vec<ServiceView> {
         self.plane.services()
+    }
+
+    /// See [`Plane::service_keys`].
+    pub fn service_keys(&self) -> impl Iterator<Item = ServiceKey> + '_ {
+        self.plane.service_keys()
+    }
+
+    /// Connections that the table has room for.
+    pub fn capacity(&self) -> u32 {
+        self.plane.backend().memory().slots.len()
     }
 
     pub fn connections(&self) -> Vec<ConnectionView> {
