@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vsnat_api::{Scheduler, Side};
 use vsnat_dataplane::{Limits, Program};
 
@@ -53,8 +53,19 @@ impl Default for Scale {
     }
 }
 
+impl Scale {
+    /// Tables in which all of it has room.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            connections: self.table + NEW_CASES * self.new_connections,
+            services: self.services + 16,
+            servers: self.services + 3 * self.servers,
+        }
+    }
+}
+
 /// A case and its time.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
     pub case: String,
     pub median_ns: f64,
@@ -73,26 +84,11 @@ pub fn packet(
     object: Option<PathBuf>,
     mut tell: impl FnMut(&Figure),
 ) -> Result<Vec<Figure>, BenchError> {
-    pin()?;
-    let limits = Limits {
-        connections: scale.table + NEW_CASES * scale.new_connections,
-        services: scale.services + 16,
-        servers: scale.services + 3 * scale.servers,
-    };
-    let mut bench = Bench {
-        world: World::new(limits, object)?,
-        floor_ns: 1.0,
-        single_ns: 0.0,
-        figures: Vec::new(),
-        opened: 0,
-        tell: &mut tell,
-    };
+    let mut bench = Bench::open(scale.limits(), object, &mut tell)?;
     bench.calibrate()?;
-    bench.not_ours("not ours, no VIP", STRANGER)?;
     let fixed = bench.fixed_point()?;
     bench.establish(fixed, 0..scale.flows)?;
-    bench.established("established", fixed, scale.flows)?;
-    bench.not_ours("not ours, to a VIP", FIXED_POINT)?;
+    bench.warm(fixed, scale.flows)?;
     bench.refused(fixed)?;
     for scheduler in Scheduler::ALL {
         for servers in [4, scale.servers] {
@@ -109,7 +105,7 @@ pub fn packet(
     Ok(bench.figures)
 }
 
-struct Bench<'a> {
+pub(crate) struct Bench<'a> {
     world: World,
     /// A bare redirect, many in a row.
     floor_ns: f64,
@@ -121,8 +117,36 @@ struct Bench<'a> {
     tell: &'a mut dyn FnMut(&Figure),
 }
 
-impl Bench<'_> {
-    fn calibrate(&mut self) -> Result<(), BenchError> {
+impl<'a> Bench<'a> {
+    pub(crate) fn open(
+        limits: Limits,
+        object: Option<PathBuf>,
+        tell: &'a mut dyn FnMut(&Figure),
+    ) -> Result<Self, BenchError> {
+        pin()?;
+        Ok(Bench {
+            world: World::new(limits, object)?,
+            floor_ns: 1.0,
+            single_ns: 0.0,
+            figures: Vec::new(),
+            opened: 0,
+            tell,
+        })
+    }
+
+    /// The figures so far, each of which is given once.
+    pub(crate) fn take_figures(&mut self) -> Vec<Figure> {
+        std::mem::take(&mut self.figures)
+    }
+
+    /// The cases of one warm table, which a short run measures many times.
+    pub(crate) fn warm(&mut self, fixed: SocketAddrV4, flows: u32) -> Result<(), BenchError> {
+        self.not_ours("not ours, no VIP", STRANGER)?;
+        self.established("established", fixed, flows)?;
+        self.not_ours("not ours, to a VIP", FIXED_POINT)
+    }
+
+    pub(crate) fn calibrate(&mut self) -> Result<(), BenchError> {
         let frame = from_client(client(0), address(STRANGER), Segment::Ack);
         let once = self.sample(SAMPLES, |world| world.run(Program::Bare, &frame, 1))?;
         let many = self.sample(SAMPLES, |world| world.run(Program::Bare, &frame, REPEAT))?;
@@ -133,14 +157,14 @@ impl Bench<'_> {
     }
 
     /// A service whose translation leaves the packet as it was.
-    fn fixed_point(&mut self) -> Result<SocketAddrV4, BenchError> {
+    pub(crate) fn fixed_point(&mut self) -> Result<SocketAddrV4, BenchError> {
         let address = address(FIXED_POINT);
         let servers = std::iter::once(address);
         self.world.add_service(address, Scheduler::Rr, servers)?;
         Ok(address)
     }
 
-    fn establish(
+    pub(crate) fn establish(
         &mut self,
         service: SocketAddrV4,
         clients: std::ops::Range<u32>,
@@ -225,7 +249,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn new_connections(
+    pub(crate) fn new_connections(
         &mut self,
         scheduler: Scheduler,
         servers: u32,
@@ -237,11 +261,14 @@ impl Bench<'_> {
             .world
             .add_service(service, scheduler, (0..servers).map(server))?;
         let before = self.world.plane.table().live;
+        // Made before: making one would clear the caches between the runs.
+        let clients = self.opened..self.opened + runs;
+        let frames: Vec<Vec<u8>> = clients
+            .map(|number| from_client(client(number), service, Segment::Syn))
+            .collect();
         let mut times = Vec::new();
-        for number in 0..runs {
-            let end = client(self.opened + number);
-            let frame = from_client(end, service, Segment::Syn);
-            let run = self.world.run(OUTER, &frame, 1)?;
+        for frame in &frames {
+            let run = self.world.run(OUTER, frame, 1)?;
             expect(&case, run.answer, REDIRECT)?;
             times.push(run.ns);
         }

@@ -9,9 +9,12 @@ mod cases;
 mod clock;
 mod error;
 mod frames;
+pub mod regression;
 mod sample;
+mod short;
 mod world;
 
 pub use cases::{Figure, Scale, packet};
 pub use error::BenchError;
 pub use sample::Sample;
+pub use short::{ShortRun, short};
