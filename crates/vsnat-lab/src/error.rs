@@ -65,6 +65,8 @@ pub enum LabError {
         socket: PathBuf,
         expected: &'static str,
     },
+    #[error("could not load the servers: {0}")]
+    Load(#[from] vsnat_load::LoadError),
     #[error("interrupted")]
     Interrupted,
 }

@@ -17,10 +17,12 @@ mod http;
 mod latency;
 mod limits;
 mod plan;
+pub mod report;
 mod result;
 mod socket;
 mod sources;
 mod udp;
+mod url;
 
 pub use error::LoadError;
 pub use failure::Failures;
@@ -32,6 +34,7 @@ pub use plan::{
 pub use result::{Closes, LoadResult};
 pub use sources::Sources;
 pub use udp::run_udp;
+pub use url::{Url, UrlError};
 
 /// Looks on while a run goes on, from all of its threads.
 pub trait Observer: Sync {

@@ -189,6 +189,11 @@ impl LoadPlan {
         let requests = usize::try_from(requests).unwrap_or(usize::MAX);
         self.drive.connections().min(requests)
     }
+
+    /// How many threads there are: none without a connection.
+    pub(crate) fn threads_max(&self) -> usize {
+        self.threads.min(self.connections_max())
+    }
 }
 
 impl HttpPlan {

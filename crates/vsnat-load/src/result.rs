@@ -40,13 +40,18 @@ pub struct LoadResult {
     pub document_bytes: u64,
     /// Connections opened, or sockets.
     pub connections: u64,
+    /// Answers after which the connection was kept.
+    pub kept: u64,
     pub closes: Closes,
     /// Datagrams that came back after they had been given up.
     pub late: u64,
-    /// From the first packet to the established connection; of connections.
+    /// From the first packet to the established connection; 0 for a request on
+    /// a connection that was kept.
     pub connect: Latencies,
-    /// From the beginning of a request, with its connection, to the first byte.
-    pub first_byte: Latencies,
+    /// From the established connection to the first byte.
+    pub waiting: Latencies,
+    /// From the established connection to the last byte.
+    pub processing: Latencies,
     /// From the beginning of a request, with its connection, to the last byte.
     pub total: Latencies,
     /// In an open loop: from the moment a request was due to the last byte.
@@ -97,10 +102,12 @@ impl LoadResult {
             documents_bytes: 0,
             document_bytes: 0,
             connections: 0,
+            kept: 0,
             closes: Closes::default(),
             late: 0,
             connect: Latencies::new(longest),
-            first_byte: Latencies::new(longest),
+            waiting: Latencies::new(longest),
+            processing: Latencies::new(longest),
             total: Latencies::new(longest),
             from_due: None,
             per_server: BTreeMap::new(),
@@ -140,12 +147,14 @@ impl LoadResult {
         self.documents_bytes += other.documents_bytes;
         self.document_bytes = self.document_bytes.max(other.document_bytes);
         self.connections += other.connections;
+        self.kept += other.kept;
         self.closes.by_server += other.closes.by_server;
         self.closes.by_client += other.closes.by_client;
         self.closes.by_reset += other.closes.by_reset;
         self.late += other.late;
         self.connect.merge(&other.connect);
-        self.first_byte.merge(&other.first_byte);
+        self.waiting.merge(&other.waiting);
+        self.processing.merge(&other.processing);
         self.total.merge(&other.total);
         match (&mut self.from_due, other.from_due) {
             (Some(mine), Some(theirs)) => mine.merge(&theirs),

@@ -76,7 +76,7 @@ impl Sources {
 
     /// The next source to bind to, with port 0 where the kernel chooses it;
     /// none where the kernel chooses the address too.
-    pub(crate) fn next(&self) -> Option<SocketAddr> {
+    pub fn next(&self) -> Option<SocketAddr> {
         if self.addresses == 0 {
             return None;
         }

@@ -60,7 +60,10 @@ pub enum Command {
     Lab(LabArgs),
     /// Print the manual page, or write the pages of all commands.
     Man(ManArgs),
-    /// Measure what a packet costs on this machine.
+    /// Load a server with requests, or measure what a packet costs.
+    ///
+    /// With a URL, requests are sent as `ab` and `wrk` send them, and the report
+    /// has the layout of `ab`. Exit code 1 when a request failed.
     Bench(BenchArgs),
     /// Tell how much work each eBPF program is for the kernel's verifier.
     #[command(hide = true)]

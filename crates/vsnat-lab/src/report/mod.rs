@@ -89,7 +89,7 @@ impl Run {
             document_bytes: result.document_bytes,
             per_server: result.per_server.clone(),
             elapsed_s: result.elapsed.as_secs_f64(),
-            latency: result.latency,
+            latency: result.latency().summary(),
             failures: result.failures,
             connections_at_servers,
         }

@@ -39,7 +39,7 @@ pub(crate) fn run<P: Protocol>(
     plan.check()?;
     let connections = plan.connections_max();
     limits::allow(connections)?;
-    let threads = plan.threads.min(connections);
+    let threads = plan.threads_max();
     let taken = AtomicU64::new(0);
     let begin = match plan.drive {
         Drive::Closed { .. } => Instant::now(),

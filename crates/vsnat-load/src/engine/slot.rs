@@ -15,6 +15,8 @@ pub(super) struct Slot<E> {
     pub generation: u32,
     pub target: SocketAddr,
     pub began: Instant,
+    /// When the connection stood.
+    pub connected: Instant,
     /// In an open loop, when the request should have begun.
     pub due: Option<Instant>,
     pub deadline: Instant,
@@ -45,6 +47,7 @@ impl<E> Slot<E> {
             generation: 0,
             target,
             began: now,
+            connected: now,
             due: None,
             deadline: now,
             first_byte: None,

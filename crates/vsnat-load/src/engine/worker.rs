@@ -161,6 +161,7 @@ impl<'a, P: Protocol> Worker<'a, P> {
         self.busy += 1;
         let slot = &mut self.slots[place];
         slot.began = now;
+        slot.connected = now;
         slot.due = due;
         slot.deadline = deadline;
         slot.first_byte = None;
@@ -227,7 +228,8 @@ impl<'a, P: Protocol> Worker<'a, P> {
         match socket.send_with_flags(left, libc::MSG_NOSIGNAL) {
             Ok(bytes) => {
                 if slot.stage == Stage::Connecting {
-                    self.result.connect.record(slot.began.elapsed());
+                    slot.connected = Instant::now();
+                    self.result.connect.record(slot.connected - slot.began);
                 }
                 slot.sent_bytes += bytes;
                 slot.stage = match bytes == left.len() {
@@ -285,7 +287,10 @@ impl<'a, P: Protocol> Worker<'a, P> {
     fn complete(&mut self, place: usize, answer: &Answer, now: Instant, has_closed: bool) {
         self.measure(place, answer, now);
         match answer.after {
-            After::Keep if !has_closed => self.release(place),
+            After::Keep if !has_closed => {
+                self.result.kept += 1;
+                self.release(place);
+            }
             After::Keep | After::ServerCloses if has_closed => {
                 self.close(place, Closer::Server);
                 self.release(place);
@@ -321,8 +326,9 @@ impl<'a, P: Protocol> Worker<'a, P> {
         result.document_bytes = answer.document_bytes;
         result.documents_bytes += answer.document_bytes;
         result.total.record(now - slot.began);
+        result.processing.record(now - slot.connected);
         let first_byte = slot.first_byte.unwrap_or(now);
-        result.first_byte.record(first_byte - slot.began);
+        result.waiting.record(first_byte - slot.connected);
         if let (Some(from_due), Some(due)) = (&mut result.from_due, slot.due) {
             from_due.record(now.saturating_duration_since(due));
         }

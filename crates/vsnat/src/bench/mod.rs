@@ -1,16 +1,21 @@
 //! `vsnat bench`: measuring, each way in a file of its own.
 
+mod load;
 mod packet;
 mod regression;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct BenchArgs {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
+    #[command(flatten)]
+    load: Option<load::LoadArgs>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -30,7 +35,11 @@ enum What {
 }
 
 pub fn main(args: BenchArgs) -> anyhow::Result<ExitCode> {
-    match args.what {
+    let Some(what) = args.what else {
+        let load = args.load.context("name a URL, or what to measure")?;
+        return load::main(&load);
+    };
+    match what {
         What::Packet(args) => packet::main(args),
         What::Regression(args) => regression::main(args),
     }
