@@ -3,12 +3,14 @@
 //! Threads are started by the calling thread and so work in its network
 //! namespace.
 
+mod outcome;
 mod pace;
 mod poll;
 mod protocol;
 mod slot;
 mod worker;
 
+use std::io;
 use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ pub(crate) use protocol::{After, Answer, Protocol, Received, Transport};
 use crate::plan::{Drive, LoadPlan};
 use crate::result::LoadResult;
 use crate::{LoadError, Observer, limits};
-use pace::Pace;
+use pace::{Pace, Part};
 use worker::{Ending, Worker};
 
 /// In an open loop the first request is due so long after the start, when all
@@ -40,23 +42,32 @@ pub(crate) fn run<P: Protocol>(
     let connections = plan.connections_max();
     limits::allow(connections)?;
     let threads = plan.threads_max();
-    let taken = AtomicU64::new(0);
+    let taken = AtomicU64::new(connections as u64);
     let begin = match plan.drive {
         Drive::Closed { .. } => Instant::now(),
         Drive::Open { .. } => Instant::now() + HEAD_START,
     };
-    let work = |thread: usize| {
-        let pace = Pace::new(plan.drive, plan.amount, begin, &taken, thread, threads);
-        let mine = share(connections, thread, threads);
-        let worker = Worker::new(plan, protocol, observer, pace, begin, mine);
+    let work = &|part: Part| {
+        let pace = Pace::new(plan.drive, plan.amount, begin, &taken, &part);
+        let worker = Worker::new(
+            plan,
+            protocol,
+            observer,
+            pace,
+            begin,
+            part.connections.len(),
+        );
         let worker = worker.map_err(LoadError::io("make an event loop"))?;
         worker.run().map_err(LoadError::io("wait for sockets"))
     };
     let shares = thread::scope(|scope| {
-        let work = &work;
-        let started: Vec<_> = (0..threads)
-            .map(|number| scope.spawn(move || work(number)))
-            .collect();
+        let start = |part| {
+            let named = thread::Builder::new().name("load".to_owned());
+            named.spawn_scoped(scope, move || work(part))
+        };
+        let started = parts(connections, threads).map(start);
+        let started = started.collect::<io::Result<Vec<_>>>();
+        let started = started.map_err(LoadError::io("start the load generator's threads"))?;
         let joined = started.into_iter().map(|thread| thread.join());
         joined
             .map(|outcome| outcome.unwrap_or(Err(LoadError::Thread)))
@@ -65,9 +76,14 @@ pub(crate) fn run<P: Protocol>(
     Ok(merged(plan, shares))
 }
 
-/// How many of `all` fall to one of several threads.
-fn share(all: usize, thread: usize, threads: usize) -> usize {
-    all / threads + usize::from(thread < all % threads)
+/// Shares connections out among threads, as evenly as can be.
+fn parts(connections: usize, threads: usize) -> impl Iterator<Item = Part> {
+    let before = move |thread: usize| connections * thread / threads;
+    (0..threads).map(move |thread| Part {
+        thread,
+        threads,
+        connections: before(thread)..before(thread + 1),
+    })
 }
 
 fn merged(plan: &LoadPlan, shares: Vec<Share>) -> LoadResult {

@@ -1,5 +1,6 @@
 //! When the next request is due. Knows no clock: the time is an argument.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -25,10 +26,24 @@ pub(super) struct Pace<'a> {
     requests: u64,
 }
 
+/// What falls to one thread.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub thread: usize,
+    pub threads: usize,
+    /// Numbers of its connections.
+    pub connections: Range<usize>,
+}
+
 #[derive(Debug)]
 enum Rhythm<'a> {
-    /// Whoever has a connection free takes the next number.
-    Closed { taken: &'a AtomicU64 },
+    /// Each connection has a first request of its own, so that all of them are
+    /// used however short the run is; then whoever has one free takes the next
+    /// number.
+    Closed {
+        own: Range<u64>,
+        taken: &'a AtomicU64,
+    },
     /// Thread 0 of 3 sends the requests 0, 3, 6, …: no thread waits for another,
     /// and each knows when its own are due.
     Open {
@@ -44,14 +59,16 @@ impl<'a> Pace<'a> {
         amount: Amount,
         begin: Instant,
         taken: &'a AtomicU64,
-        thread: usize,
-        threads: usize,
+        part: &Part,
     ) -> Self {
         let rhythm = match drive {
-            Drive::Closed { .. } => Rhythm::Closed { taken },
+            Drive::Closed { .. } => Rhythm::Closed {
+                own: part.connections.start as u64..part.connections.end as u64,
+                taken,
+            },
             Drive::Open { requests_per_s, .. } => Rhythm::Open {
-                next: thread as u64,
-                step: threads as u64,
+                next: part.thread as u64,
+                step: part.threads as u64,
                 requests_per_s,
             },
         };
@@ -65,11 +82,13 @@ impl<'a> Pace<'a> {
 
     pub fn next(&mut self, now: Instant) -> Next {
         match &mut self.rhythm {
-            Rhythm::Closed { taken } => {
+            Rhythm::Closed { own, taken } => {
                 if self.end.is_some_and(|end| now >= end) {
                     return Next::Over;
                 }
-                let number = taken.fetch_add(1, Ordering::Relaxed);
+                let number = own
+                    .next()
+                    .unwrap_or_else(|| taken.fetch_add(1, Ordering::Relaxed));
                 match number < self.requests {
                     true => Next::Send { number, due: None },
                     false => Next::Over,
@@ -102,7 +121,7 @@ impl<'a> Pace<'a> {
     }
 
     /// When the time of the run is over.
-    pub fn end(&self) -> Option<Instant> {
+    pub const fn end(&self) -> Option<Instant> {
         self.end
     }
 }
@@ -117,7 +136,12 @@ mod tests {
             requests_per_s: rate,
             connections: 1,
         };
-        Pace::new(drive, amount, begin, &TAKEN, thread, 2)
+        let part = Part {
+            thread,
+            threads: 2,
+            connections: thread..thread + 1,
+        };
+        Pace::new(drive, amount, begin, &TAKEN, &part)
     }
 
     #[test]
@@ -161,17 +185,32 @@ mod tests {
     #[test]
     fn a_closed_loop_ends_by_number_or_by_time() {
         let begin = Instant::now();
-        let taken = AtomicU64::new(0);
+        let taken = AtomicU64::new(3);
         let amount = Amount::Both {
-            requests: 2,
+            requests: 5,
             time: Duration::from_secs(1),
         };
-        let drive = Drive::Closed { connections: 1 };
-        let mut pace = Pace::new(drive, amount, begin, &taken, 0, 1);
-        assert_eq!(pace.next(begin + Duration::from_secs(1)), Next::Over);
-        for number in 0..2 {
-            assert_eq!(pace.next(begin), Next::Send { number, due: None });
+        let drive = Drive::Closed { connections: 3 };
+        let pace = |thread, connections| {
+            let part = Part {
+                thread,
+                threads: 2,
+                connections,
+            };
+            Pace::new(drive, amount, begin, &taken, &part)
+        };
+        let (mut first, mut second) = (pace(0, 0..2), pace(1, 2..3));
+        assert_eq!(first.next(begin + Duration::from_secs(1)), Next::Over);
+        // However fast the first is, the second's connection has a request.
+        for number in [0, 1, 3, 4] {
+            assert_eq!(first.next(begin), Next::Send { number, due: None });
         }
-        assert_eq!(pace.next(begin), Next::Over);
+        assert_eq!(first.next(begin), Next::Over);
+        let own = Next::Send {
+            number: 2,
+            due: None,
+        };
+        assert_eq!(second.next(begin), own);
+        assert_eq!(second.next(begin), Next::Over);
     }
 }

@@ -8,13 +8,14 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+use super::outcome::Closer;
 use super::pace::{Next, Pace};
 use super::poll::{Event, Poll};
 use super::slot::{Slot, Stage, place};
-use super::{After, Answer, Protocol, Received, Share, Transport};
+use super::{Protocol, Received, Share, Transport};
 use crate::Observer;
 use crate::failure::Failure;
-use crate::plan::{AtEnd, Connections, Drive, LoadPlan};
+use crate::plan::{AtEnd, Drive, LoadPlan};
 use crate::result::LoadResult;
 use crate::socket;
 
@@ -24,12 +25,6 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const LOOK: Duration = Duration::from_millis(20);
 /// Requests may outlive their time by this share of it.
 const LATENESS: u32 = 20;
-/// A server that said it would close and does not is left after this time.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
-/// After a failure to connect a connection rests: a closed loop would otherwise
-/// do nothing but fail, as fast as it can.
-const REST: Duration = Duration::from_millis(10);
-
 /// How a thread came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -37,30 +32,22 @@ pub(super) enum Ending {
     Interrupted,
 }
 
-/// Who ended a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Closer {
-    Server,
-    Client,
-    Reset,
-}
-
 pub(super) struct Worker<'a, P: Protocol> {
-    plan: &'a LoadPlan,
-    protocol: &'a P,
+    pub(super) plan: &'a LoadPlan,
+    pub(super) protocol: &'a P,
     observer: &'a dyn Observer,
     pace: Pace<'a>,
     begin: Instant,
     poll: Poll,
-    slots: Vec<Slot<P::Exchange>>,
-    free: VecDeque<usize>,
-    resting: VecDeque<(Instant, usize)>,
+    pub(super) slots: Vec<Slot<P::Exchange>>,
+    pub(super) free: VecDeque<usize>,
+    pub(super) resting: VecDeque<(Instant, usize)>,
     /// Slots that are not free.
-    busy: usize,
+    pub(super) busy: usize,
     is_over: bool,
     buffer: Vec<u8>,
-    result: LoadResult,
-    last_good: Option<Instant>,
+    pub(super) result: LoadResult,
+    pub(super) last_good: Option<Instant>,
 }
 
 impl<'a, P: Protocol> Worker<'a, P> {
@@ -283,58 +270,6 @@ impl<'a, P: Protocol> Worker<'a, P> {
         }
     }
 
-    /// An answer is complete; if `has_closed` the server has closed behind it.
-    fn complete(&mut self, place: usize, answer: &Answer, now: Instant, has_closed: bool) {
-        self.measure(place, answer, now);
-        match answer.after {
-            After::Keep if !has_closed => {
-                self.result.kept += 1;
-                self.release(place);
-            }
-            After::Keep | After::ServerCloses if has_closed => {
-                self.close(place, Closer::Server);
-                self.release(place);
-            }
-            After::Keep | After::ServerCloses => {
-                let slot = &mut self.slots[place];
-                slot.stage = Stage::Closing;
-                slot.deadline = now + CLOSE_PATIENCE;
-            }
-            After::Close => {
-                let closer = match has_closed {
-                    true => Closer::Server,
-                    false => Closer::Client,
-                };
-                self.close(place, closer);
-                self.release(place);
-            }
-        }
-    }
-
-    fn measure(&mut self, place: usize, answer: &Answer, now: Instant) {
-        let slot = &self.slots[place];
-        let result = &mut self.result;
-        self.protocol.count(&slot.exchange, answer, result);
-        if let Some(failure) = answer.wrong {
-            let told = || {
-                let told = self.protocol.told(&slot.exchange, failure);
-                format!("{}: {told}", slot.target)
-            };
-            return result.failed(failure, told);
-        }
-        result.complete += 1;
-        result.document_bytes = answer.document_bytes;
-        result.documents_bytes += answer.document_bytes;
-        result.total.record(now - slot.began);
-        result.processing.record(now - slot.connected);
-        let first_byte = slot.first_byte.unwrap_or(now);
-        result.waiting.record(first_byte - slot.connected);
-        if let (Some(from_due), Some(due)) = (&mut result.from_due, slot.due) {
-            from_due.record(now.saturating_duration_since(due));
-        }
-        self.last_good = Some(now);
-    }
-
     /// Waits for the server to close: it is its side then that keeps the closed
     /// connection for a while, and not this one.
     fn read_close(&mut self, place: usize) {
@@ -373,86 +308,11 @@ impl<'a, P: Protocol> Worker<'a, P> {
         }
     }
 
-    fn fail_by(&mut self, place: usize, error: &io::Error) {
-        self.fail(place, Failure::of(error), &error.to_string());
-    }
-
-    fn fail(&mut self, place: usize, failure: Failure, told: &str) {
-        let target = self.slots[place].target;
-        self.result.failed(failure, || format!("{target}: {told}"));
-        let (closer, rests) = match failure {
-            Failure::Refused | Failure::Unreachable | Failure::Local => (Closer::Reset, true),
-            Failure::Reset => (Closer::Reset, false),
-            Failure::CutShort => (Closer::Server, false),
-            Failure::Timeout | Failure::Malformed | Failure::Status | Failure::Length => {
-                (Closer::Client, false)
-            }
-        };
-        match (P::TRANSPORT, self.plan.connections) {
-            // Kept to hear of what is late only.
-            (Transport::Datagram, Connections::KeptAlive) => {}
-            (Transport::Datagram, Connections::OnePerRequest) | (Transport::Stream, _) => {
-                self.close(place, closer);
-            }
-        }
-        if rests {
-            self.slots[place].stage = Stage::Free;
-            self.busy -= 1;
-            self.resting.push_back((Instant::now() + REST, place));
-        } else {
-            self.release(place);
-        }
-    }
-
-    fn close(&mut self, place: usize, closer: Closer) {
-        let slot = &mut self.slots[place];
-        let had_socket = slot.socket.is_some();
-        slot.drop_socket();
-        let has_stood = slot.stage != Stage::Connecting && P::TRANSPORT == Transport::Stream;
-        if !had_socket || !has_stood {
-            return;
-        }
-        let closes = &mut self.result.closes;
-        match closer {
-            Closer::Server => closes.by_server += 1,
-            Closer::Client => closes.by_client += 1,
-            Closer::Reset => closes.by_reset += 1,
-        }
-    }
-
-    fn release(&mut self, place: usize) {
-        self.slots[place].stage = Stage::Free;
-        self.busy -= 1;
-        self.free.push_back(place);
-    }
-
     fn end_rests(&mut self) {
         let now = Instant::now();
         while self.resting.front().is_some_and(|(end, _)| *end <= now) {
             self.free
                 .extend(self.resting.pop_front().map(|(_, place)| place));
-        }
-    }
-
-    fn give_up_overdue(&mut self, now: Instant) {
-        for place in 0..self.slots.len() {
-            let slot = &self.slots[place];
-            if slot.deadline > now {
-                continue;
-            }
-            match slot.stage {
-                Stage::Free => {}
-                Stage::Closing => {
-                    self.close(place, Closer::Client);
-                    self.release(place);
-                }
-                Stage::Connecting => {
-                    self.fail(place, Failure::Timeout, "no connection in time");
-                }
-                Stage::Sending | Stage::Awaiting => {
-                    self.fail(place, Failure::Timeout, "no complete answer in time");
-                }
-            }
         }
     }
 

@@ -197,8 +197,8 @@ fn shares(out: &mut String, title: &str, latencies: &Latencies) -> fmt::Result {
     writeln!(out, "\n{title}")?;
     for (name, share) in SHARES {
         let within_ms = milliseconds(latencies.at(share));
-        writeln!(out, "{:>6}% {within_ms:>10.3}", name)?;
+        writeln!(out, "{name:>4}% {within_ms:>10.3}")?;
     }
     let longest_ms = milliseconds(latencies.max());
-    writeln!(out, "{:>6}% {longest_ms:>10.3} (longest request)", "100")
+    writeln!(out, "{:>4}% {longest_ms:>10.3} (longest request)", "100")
 }

@@ -65,8 +65,16 @@ pub struct LoadArgs {
     /// Answers must have this status, or any [default: 200 to 299].
     #[arg(long, value_name = "CODE|any", value_parser = status)]
     status: Option<ExpectedStatus>,
-    /// Documents must have this length in bytes, or any [default: that of the first].
-    #[arg(short = 'l', long, value_name = "BYTES|any", value_parser = length)]
+    /// Documents must have this length in bytes; any, if none is given [default: that of the first].
+    #[arg(
+        short = 'l',
+        long,
+        value_name = "BYTES",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "any",
+        value_parser = length
+    )]
     length: Option<ExpectedLength>,
     /// So many threads [default: one for each CPU].
     #[arg(long, value_name = "NUMBER")]

@@ -6,6 +6,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
+
+use vsnat_load::{Amount, Drive, HttpPlan, HttpRequest, LoadPlan};
 
 /// What a server has seen.
 #[derive(Debug, Default)]
@@ -17,6 +20,18 @@ pub struct Seen {
 /// Answers one request; `number` counts all requests of the server. Returns
 /// whether the connection stays open.
 pub type Answering = dyn Fn(u64, &mut TcpStream) -> bool + Send + Sync;
+
+/// Two threads that ask one server for its document.
+pub fn plan(address: SocketAddr, drive: Drive, amount: Amount) -> HttpPlan {
+    let mut load = LoadPlan::new(vec![address], drive, amount);
+    load.threads = 2;
+    load.timeout = Duration::from_secs(10);
+    let request = HttpRequest {
+        host: "virtual".to_owned(),
+        path: "/".to_owned(),
+    };
+    HttpPlan::new(load, request)
+}
 
 pub struct Site {
     pub address: SocketAddr,
