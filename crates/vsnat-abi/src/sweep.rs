@@ -1,6 +1,7 @@
 //! The sweeper: what it is told and what it tells.
 
-/// Report and position of the sweeper. Written by it alone.
+/// Report and position of the sweeper. Written by it alone, but for the longest
+/// tick, which a measurement sets to zero before it begins.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sweep {

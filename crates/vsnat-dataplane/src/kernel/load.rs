@@ -44,7 +44,7 @@ const SHORTEST_FRAME: [u8; 14] = [0; 14];
 const TEST_HEADROOM: usize = 128;
 
 /// Maps that are pinned, all of them.
-const PINNED: [&str; 26] = [
+pub(super) const PINNED: [&str; 26] = [
     map::FLOWS4,
     map::SLOTS,
     map::FREE,

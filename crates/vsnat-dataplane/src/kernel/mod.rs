@@ -5,6 +5,7 @@
 
 mod attach;
 mod error;
+mod footprint;
 mod load;
 mod mapping;
 mod maps;
@@ -25,6 +26,7 @@ use crate::{Backend, BackendError, Limits, Plane, Timeouts};
 
 pub use attach::AttachedBy;
 pub use error::{AttachError, OpenError, RemoveError};
+pub use footprint::MapFootprint;
 pub use load::program_infos;
 
 /// What to open, and how large.
@@ -172,6 +174,21 @@ impl DataPlane {
 
     pub fn reasons(&self) -> Vec<ReasonCount> {
         self.plane.reasons()
+    }
+
+    /// Every table and its kernel memory.
+    pub fn footprint(&self) -> Result<Vec<MapFootprint>, OpenError> {
+        let maps = load::PINNED.iter();
+        maps.map(|map| footprint::of_map(&self.pins, map)).collect()
+    }
+
+    /// Lets the longest tick be the longest from now on.
+    pub fn forget_longest_tick(&self) {
+        if let Some(sweep) = self.plane.backend().memory().sweep.at(0) {
+            // SAFETY: a valid element, and one aligned word; the sweeper looks
+            // at it once at the end of a tick, and only ever makes it larger.
+            unsafe { (&raw mut (*sweep).longest_tick_ns).write_volatile(0) }
+        }
     }
 
     pub fn sweeper(&self) -> SweeperView {

@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// A packet is in the path for microseconds; this is a thousand times more.
-const REST_NS: u64 = 50_000_000;
+/// A packet is in the path for microseconds; this is a thousand times more. One
+/// that is held up for longer meets servers of other services, and is dropped.
+/// Longer rests would make those wait who change a large service over and over.
+const REST_NS: u64 = 10_000_000;
 
 /// Blocks of ring entries.
 #[derive(Debug)]

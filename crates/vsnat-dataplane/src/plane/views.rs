@@ -11,8 +11,8 @@ use crate::plane::{Known, Plane};
 
 /// How long a service waits for room that is about to become free: as many
 /// rounds of a few milliseconds.
-const ROOM_ROUNDS: u32 = 20;
-const ROOM_ROUND: std::time::Duration = std::time::Duration::from_millis(5);
+const ROOM_ROUNDS: u32 = 50;
+const ROOM_ROUND: std::time::Duration = std::time::Duration::from_millis(2);
 
 impl<B: Backend> Plane<B> {
     /// Writes ring and view of a service and switches to them. The caller's
