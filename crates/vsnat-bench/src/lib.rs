@@ -9,6 +9,7 @@ mod cases;
 mod clock;
 mod error;
 mod frames;
+pub mod path;
 pub mod regression;
 mod sample;
 mod short;

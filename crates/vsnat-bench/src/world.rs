@@ -48,7 +48,7 @@ impl World {
         unshare(CloneFlags::CLONE_NEWNET)
             .map_err(|error| system("make a network namespace", error))?;
         links()?;
-        let name = format!("{NAME}{}", std::process::id());
+        let name = plane_name(0);
         let options = OpenOptions {
             name: name.clone(),
             limits,
@@ -62,6 +62,11 @@ impl World {
             outer: index("outer0")?,
             inner: index("inner0")?,
         })
+    }
+
+    /// Interface of the clients' side, in this namespace.
+    pub fn outer_index(&self) -> u32 {
+        self.outer
     }
 
     pub fn add_service(
@@ -135,14 +140,20 @@ pub fn server(number: u32) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::from(SERVERS + number), 80)
 }
 
+/// Name of a data plane of this process.
+pub fn plane_name(number: u32) -> String {
+    format!("{NAME}{}-{number}", std::process::id())
+}
+
 /// A measurement that was interrupted leaves half a gigabyte pinned.
-fn remove_leftovers() {
+pub fn remove_leftovers() {
     for entry in fs::read_dir(PINS).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        let Some(process) = name.strip_prefix(NAME) else {
+        let Some(own) = name.strip_prefix(NAME) else {
             continue;
         };
+        let process = own.split('-').next().unwrap_or(own);
         if process.parse::<u32>().is_ok() && !fs::exists(format!("/proc/{process}")).unwrap_or(true)
         {
             // What cannot be removed is left to the next measurement.
@@ -151,7 +162,7 @@ fn remove_leftovers() {
     }
 }
 
-fn refuse_statistics() -> Result<(), BenchError> {
+pub fn refuse_statistics() -> Result<(), BenchError> {
     let value = fs::read_to_string("/proc/sys/kernel/bpf_stats_enabled").unwrap_or_default();
     match value.trim() {
         "1" => Err(BenchError::StatsEnabled),

@@ -2,6 +2,7 @@
 
 mod load;
 mod packet;
+mod path;
 mod regression;
 
 use std::process::ExitCode;
@@ -26,6 +27,14 @@ enum What {
     /// only redirects, measured in the same run. Needs root; takes a minute or
     /// two, a network namespace of its own and about half a gigabyte.
     Packet(packet::PacketArgs),
+    /// Send small packets from one CPU through links and director, and time each.
+    ///
+    /// Plain routing, vsnat and others have links of their own in network
+    /// namespaces without names, and take turns. Every figure is told in
+    /// nanoseconds a packet and as a multiple of plain routing in the same
+    /// turn. Every packet must arrive. Ends with an error where a goal is not
+    /// met. Needs root; takes a minute and half a gigabyte.
+    Path(path::PathArgs),
     /// Compare a short run with the JSON of an earlier whole one.
     ///
     /// Measures the everyday cases for a few seconds, in several rounds, and
@@ -41,6 +50,7 @@ pub fn main(args: BenchArgs) -> anyhow::Result<ExitCode> {
     };
     match what {
         What::Packet(args) => packet::main(args),
+        What::Path(args) => path::main(args),
         What::Regression(args) => regression::main(args),
     }
 }
