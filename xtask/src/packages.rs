@@ -31,7 +31,7 @@ struct Row {
     purposes: &'static [Purpose],
 }
 
-const TABLE: [Row; 8] = [
+const TABLE: [Row; 10] = [
     Row {
         program: "ip",
         package: "iproute2",
@@ -67,6 +67,18 @@ const TABLE: [Row; 8] = [
         // Not the package apache2, which would start a server on port 80.
         package: "apache2-bin",
         why: "is a web server that is not ours, run by the lab inside its namespaces",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "ab",
+        package: "apache2-utils",
+        why: "is a load generator that is not ours: counts the same",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "wrk",
+        package: "wrk",
+        why: "is a load generator that is not ours: reads the same",
         purposes: &[Purpose::Test],
     },
     Row {

@@ -64,7 +64,7 @@ pub enum Command {
     ///
     /// With a URL, requests are sent as `ab` and `wrk` send them, and the report
     /// has the layout of `ab`. Exit code 1 when a request failed.
-    Bench(BenchArgs),
+    Bench(Box<BenchArgs>),
     /// Tell how much work each eBPF program is for the kernel's verifier.
     #[command(hide = true)]
     BpfInfo(BpfInfoArgs),

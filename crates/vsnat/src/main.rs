@@ -59,7 +59,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Proc(args) => proc::main(&args),
         Command::Lab(args) => lab::main(args),
         Command::Man(args) => man::main(&args),
-        Command::Bench(args) => bench::main(args),
+        Command::Bench(args) => bench::main(*args),
         Command::BpfInfo(args) => bpf_info::main(args),
         Command::Ipvsadm { words } => Ok(ipvsadm::main(&words)),
     }
