@@ -28,6 +28,8 @@ pub enum BenchError {
         "{case}: the program answered {got}, not {wanted}: what was measured is something else"
     )]
     Verdict { case: String, got: i32, wanted: i32 },
+    #[error("\"{0}\" was not measured, though a capacity is computed from it")]
+    NoCase(String),
     #[error("{case}: {opened} connections were opened in {runs} runs")]
     NotOpened {
         case: String,

@@ -5,6 +5,7 @@
 //! but redirect, measured in the same run: times differ from machine to
 //! machine, ratios hardly.
 
+pub mod capacity;
 mod cases;
 mod clock;
 mod error;

@@ -14,7 +14,7 @@ const FONT: &str = "system-ui, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans
 
 /// How a text is placed on its point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Anchor {
+pub enum Anchor {
     Start,
     Middle,
     End,
@@ -22,7 +22,7 @@ pub(super) enum Anchor {
 
 /// What marks a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub enum Mark {
     Disc,
     /// Hollow: a figure quoted, not measured.
     Ring,
@@ -30,7 +30,7 @@ pub(super) enum Mark {
 
 /// A drawing under way.
 #[derive(Debug)]
-pub(super) struct Canvas {
+pub struct Canvas {
     text: String,
 }
 
@@ -161,7 +161,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// A round step that divides `most` into about five parts.
-pub(super) fn step(most: f64) -> f64 {
+pub fn step(most: f64) -> f64 {
     let rough = (most / 5.0).max(f64::MIN_POSITIVE);
     let power = 10_f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0];

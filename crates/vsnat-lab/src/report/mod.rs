@@ -1,6 +1,6 @@
 //! What the experiment found, and its three written forms.
 
-mod chart;
+pub mod chart;
 pub mod html;
 mod number;
 pub mod svg;
