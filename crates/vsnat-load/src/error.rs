@@ -12,11 +12,8 @@ pub enum LoadError {
     NoTarget,
     #[error("{what} must be greater than 0")]
     Zero { what: &'static str },
-    #[error(
-        "without a number of requests and without a duration the load would never end; \
-         give one of them"
-    )]
-    Endless,
+    #[error("a request cannot be given more than {} s; use a shorter timeout", max.as_secs())]
+    Timeout { max: std::time::Duration },
     #[error("a rate of {rate} requests per second cannot be kept; give one from {min} to {max}")]
     Rate { rate: f64, min: f64, max: f64 },
     #[error(

@@ -15,6 +15,8 @@ const RATE_MAX: f64 = 1e9;
 /// What a server has time for before a request counts as failed, unless told
 /// otherwise; as in `ab`.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Nobody waits longer for an answer, and clocks can still count so far.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// A datagram carries the number of its request.
 pub(crate) const DATAGRAM_MIN_BYTES: usize = 8;
 /// The most that UDP over IPv4 carries.
@@ -168,6 +170,9 @@ impl LoadPlan {
         positive("the timeout", self.timeout > Duration::ZERO)?;
         positive("the number of requests", self.amount.requests() != Some(0))?;
         positive("the duration", self.amount.time() != Some(Duration::ZERO))?;
+        if self.timeout > TIMEOUT_MAX {
+            return Err(LoadError::Timeout { max: TIMEOUT_MAX });
+        }
         if let Drive::Open { requests_per_s, .. } = self.drive
             && !(RATE_MIN..=RATE_MAX).contains(&requests_per_s)
         {

@@ -99,8 +99,8 @@ impl<'a> Pace<'a> {
                 step,
                 requests_per_s,
             } => {
-                let after = Duration::from_secs_f64(*next as f64 / *requests_per_s);
-                let due = self.begin.checked_add(after);
+                let after = Duration::try_from_secs_f64(*next as f64 / *requests_per_s);
+                let due = after.ok().and_then(|after| self.begin.checked_add(after));
                 let Some(due) = due.filter(|_| *next < self.requests) else {
                     return Next::Over;
                 };

@@ -274,6 +274,8 @@ fn plans_that_cannot_be_carried_out_are_refused() {
         });
         assert!(matches!(rate, LoadError::Rate { .. }));
     }
+    let patience = refused(&|plan| plan.load.timeout = Duration::MAX);
+    assert!(matches!(patience, LoadError::Timeout { .. }));
     let family = refused(&|plan| {
         plan.load.sources = Sources::addresses(&["::1/128".parse().unwrap()]);
     });
