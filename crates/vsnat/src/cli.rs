@@ -65,17 +65,13 @@ pub enum Command {
     ///
     /// With a URL, requests are sent as `ab` and `wrk` send them, and the report
     /// has the layout of `ab`. Exit code 1 when a request failed.
-<<<<<<< Updated upstream
     Bench(Box<BenchArgs>),
-=======
-    Bench(BenchArgs),
     /// Compute how many servers a director carries, and what gives out first.
     ///
     /// From what a packet takes of a CPU, the size of packets, the links and
     /// what a server sends. What is not given is measured or found on this
     /// machine; each line says where its number comes from.
     Plan(PlanArgs),
->>>>>>> Stashed changes
     /// Tell how much work each eBPF program is for the kernel's verifier.
     #[command(hide = true)]
     BpfInfo(BpfInfoArgs),

@@ -60,12 +60,8 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Proc(args) => proc::main(&args),
         Command::Lab(args) => lab::main(args),
         Command::Man(args) => man::main(&args),
-<<<<<<< Updated upstream
         Command::Bench(args) => bench::main(*args),
-=======
-        Command::Bench(args) => bench::main(args),
         Command::Plan(args) => plan::main(&args),
->>>>>>> Stashed changes
         Command::BpfInfo(args) => bpf_info::main(args),
         Command::Ipvsadm { words } => Ok(ipvsadm::main(&words)),
     }
