@@ -16,6 +16,12 @@ pub enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// A million connections, ten thousand services, mass expiry, a SYN flood
+    Scale {
+        /// Passed on to `vsnat bench scale`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
@@ -25,6 +31,7 @@ pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     let mut command = packages::vsnat_as_root(&vsnat, why)?;
     match bench {
         Bench::Packet { arguments } => command.args(["bench", "packet"]).args(arguments),
+        Bench::Scale { arguments } => command.args(["bench", "scale"]).args(arguments),
     };
     process::run(&mut command)
 }

@@ -165,6 +165,9 @@ pub struct Status {
     pub interfaces: Vec<InterfaceView>,
     pub table: TableView,
     pub sweeper: SweeperView,
+    /// Kernel memory of all tables, which are made whole at the start.
+    #[serde(default)]
+    pub memory_bytes: u64,
     /// Those that differ from their defaults.
     #[serde(default)]
     pub settings: Vec<Setting>,

@@ -13,6 +13,7 @@ mod frames;
 pub mod path;
 pub mod regression;
 mod sample;
+pub mod scale;
 mod short;
 mod world;
 

@@ -15,7 +15,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// About 83 MB of kernel memory, 64 of them for the connections: a slot of
+    /// About 85 MB of kernel memory, 64 of them for the connections: a slot of
     /// 64 bytes and two hash entries for each.
     fn default() -> Self {
         Limits {

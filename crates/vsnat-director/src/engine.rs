@@ -79,6 +79,7 @@ impl Engine {
             interfaces: parts.interfaces.clone(),
             table: parts.data_plane.table(),
             sweeper: parts.data_plane.sweeper(),
+            memory_bytes: memory(&parts.data_plane),
             settings: reconcile::running(&parts.data_plane).settings,
             reasons: parts.data_plane.reasons(),
         })
@@ -236,6 +237,17 @@ impl Engine {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Parts>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Kernel memory of the tables; 0 where the kernel does not tell.
+fn memory(data_plane: &DataPlane) -> u64 {
+    match data_plane.footprint() {
+        Ok(maps) => maps.iter().map(|map| map.bytes).sum(),
+        Err(error) => {
+            tracing::warn!("the memory of the tables is not known: {error}");
+            0
+        }
     }
 }
 

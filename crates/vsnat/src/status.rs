@@ -27,6 +27,7 @@ fn render(status: &Status) -> String {
         interfaces,
         table,
         sweeper,
+        memory_bytes,
         settings,
         reasons,
     } = status;
@@ -34,6 +35,7 @@ fn render(status: &Status) -> String {
     let mut text = format!("director {name}: vsnat {version}, process {pid}, up {up}\n\n");
     text += &interface_lines(interfaces);
     text += &table_line(table);
+    text += &memory_line(*memory_bytes);
     text += &sweeper_lines(sweeper);
     text += &setting_lines(settings);
     text += &reason_lines(reasons);
@@ -78,6 +80,12 @@ fn table_line(table: &TableView) -> String {
         grouped(u64::from(*dying)),
         grouped(u64::from(*free))
     )
+}
+
+fn memory_line(bytes: u64) -> String {
+    const MB: f64 = 1e6;
+    let megabytes = bytes as f64 / MB;
+    format!("memory       {megabytes:.1} MB of the kernel, for all tables\n")
 }
 
 fn sweeper_lines(sweeper: &SweeperView) -> String {
@@ -192,6 +200,7 @@ mod tests {
                 expired: 12,
                 longest_tick_us: 181,
             },
+            memory_bytes: 84_900_000,
             settings: vec![
                 Setting::new(SettingName::ConnReuseMode, 0).unwrap(),
                 Setting::new(SettingName::DropEntry, 2).unwrap(),
@@ -213,6 +222,7 @@ director web: vsnat 0.1.0, process 7, up 2 h 2 min
 interfaces   eth0            outer, by tcx
              eth1            inner, by clsact
 connections  2,621 of 262,144 (1.0 %), 3 resting, 259,520 free
+memory       84.9 MB of the kernel, for all tables
 sweeper      1,000,000 ticks, 12 connections expired, longest tick 181 us
              program 0000000000000001 ticks where 0000000000000002 should: restart the director
 settings     conn_reuse_mode 0 (default 1)

@@ -4,6 +4,7 @@ mod load;
 mod packet;
 mod path;
 mod regression;
+mod scale;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,14 @@ enum What {
     /// fails when the multiple of one is more than 20 % over the earlier one in
     /// three measurements. Needs root.
     Regression(regression::RegressionArgs),
+    /// Measure how large it may be: full tables, many services, floods.
+    ///
+    /// A million connections and what lies beyond them, ten thousand services
+    /// of ten servers and one of 4,096, kernel memory, the sweeper's longest
+    /// tick, and established traffic beside a SYN flood. Each figure is told
+    /// with its goal where there is one. Ends with an error where a goal is not
+    /// met. Needs root and two CPUs; takes some minutes and half a gigabyte.
+    Scale(scale::ScaleArgs),
 }
 
 pub fn main(args: BenchArgs) -> anyhow::Result<ExitCode> {
@@ -52,5 +61,6 @@ pub fn main(args: BenchArgs) -> anyhow::Result<ExitCode> {
         What::Packet(args) => packet::main(args),
         What::Path(args) => path::main(args),
         What::Regression(args) => regression::main(args),
+        What::Scale(args) => scale::main(args),
     }
 }

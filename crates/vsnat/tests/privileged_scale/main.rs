@@ -11,6 +11,7 @@
 
 #[path = "../bed/mod.rs"]
 mod bed;
+mod bench;
 mod changes;
 mod churn;
 mod clients;
