@@ -5,6 +5,7 @@ use clap::Subcommand;
 
 use crate::build::{self, Profile};
 use crate::packages::{self, Purpose};
+use crate::peers;
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -22,6 +23,12 @@ pub enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// vsnat, nftables, HAProxy and nginx under the same load, in turn
+    Peers {
+        /// Passed on to `vsnat bench peers`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
@@ -32,6 +39,10 @@ pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Packet { arguments } => command.args(["bench", "packet"]).args(arguments),
         Bench::Scale { arguments } => command.args(["bench", "scale"]).args(arguments),
+        Bench::Peers { arguments } => command
+            .args(["bench", "peers", "--programs"])
+            .arg(peers::ensure(workspace)?)
+            .args(arguments),
     };
     process::run(&mut command)
 }

@@ -19,8 +19,10 @@ mod llvm;
 mod oracle;
 mod others;
 mod packages;
+mod peers;
 mod process;
 mod test;
+mod unpacked;
 mod workspace;
 
 use std::process::ExitCode;
@@ -124,6 +126,7 @@ fn run(task: Task) -> Result<()> {
 fn setup(workspace: &Workspace) -> Result<()> {
     packages::ensure(&[Purpose::Lab, Purpose::Test])?;
     others::ensure(workspace)?;
+    peers::ensure(workspace)?;
     ebpf::Toolchain::ensure(workspace).map(drop)
 }
 

@@ -12,6 +12,7 @@ use crate::ebpf;
 use crate::libtest::{self, Counts, Threads};
 use crate::others;
 use crate::packages::{self, Purpose};
+use crate::peers;
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -28,6 +29,7 @@ pub fn run(workspace: &Workspace, filter: &[String]) -> Result<()> {
     if process::is_root() {
         packages::ensure(&[Purpose::Lab, Purpose::Test])?;
         others::ensure(workspace)?;
+        peers::ensure(workspace)?;
     }
     ebpf::build_both(workspace)?;
     let programs = build::artifacts(workspace.cargo().args(["test", "--no-run"]))?;

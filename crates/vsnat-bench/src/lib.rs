@@ -11,6 +11,7 @@ mod clock;
 mod error;
 mod frames;
 pub mod path;
+pub mod peers;
 pub mod regression;
 mod sample;
 pub mod scale;

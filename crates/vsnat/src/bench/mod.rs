@@ -3,6 +3,7 @@
 mod load;
 mod packet;
 mod path;
+mod peers;
 mod regression;
 mod scale;
 
@@ -36,6 +37,15 @@ enum What {
     /// turn. Every packet must arrive. Ends with an error where a goal is not
     /// met. Needs root; takes a minute and half a gigabyte.
     Path(path::PathArgs),
+    /// Load vsnat, nftables, HAProxy and nginx in turn, and compare them.
+    ///
+    /// Clients, director and four real servers are network namespaces on this
+    /// machine, the same for everybody; what the director does with the packets
+    /// changes from turn to turn. Every figure is told as a multiple of plain
+    /// routing in the same repetition. Ends with an error where vsnat is not as
+    /// far ahead as it has to be, or a request has failed. Needs root, haproxy
+    /// and nginx; takes a quarter of an hour, quick about five minutes.
+    Peers(peers::PeersArgs),
     /// Compare a short run with the JSON of an earlier whole one.
     ///
     /// Measures the everyday cases for a few seconds, in several rounds, and
@@ -60,6 +70,7 @@ pub fn main(args: BenchArgs) -> anyhow::Result<ExitCode> {
     match what {
         What::Packet(args) => packet::main(args),
         What::Path(args) => path::main(args),
+        What::Peers(args) => peers::main(args),
         What::Regression(args) => regression::main(args),
         What::Scale(args) => scale::main(args),
     }

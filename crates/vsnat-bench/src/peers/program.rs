@@ -1,0 +1,206 @@
+//! Other people's programs: found, started in a namespace, and stopped.
+
+use std::fs::{self, File};
+use std::net::{SocketAddrV4, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use vsnat_lab::Namespace;
+
+use super::PeersError;
+
+/// A server that reads one small file listens in a blink, on a busy machine too.
+const READY_PATIENCE: Duration = Duration::from_secs(20);
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(10);
+
+const HAPROXY: &str = "usr/sbin/haproxy";
+const NGINX: &str = "usr/sbin/nginx";
+const NGINX_STREAM: &str = "usr/lib/nginx/modules/ngx_stream_module.so";
+
+/// Where the programs are.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    pub haproxy: PathBuf,
+    pub nginx: PathBuf,
+    pub nginx_stream: PathBuf,
+    /// Where the loader looks for libraries besides the system's.
+    libraries: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Takes them below `folder`, where packages were unpacked, or where they are
+    /// installed; all from one place, since a module fits one build only.
+    pub fn find(folder: &Path) -> Result<Self, PeersError> {
+        let wanted = [HAPROXY, NGINX, NGINX_STREAM];
+        if let Ok(root) = folder.canonicalize()
+            && wanted.iter().all(|path| root.join(path).exists())
+        {
+            let machine = format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+            return Ok(Programs::below(&root, Some(root.join(machine))));
+        }
+        let installed = Path::new("/");
+        let packages = ["haproxy", "nginx", "libnginx-mod-stream"];
+        match wanted
+            .into_iter()
+            .zip(packages)
+            .find(|(path, _)| !installed.join(path).exists())
+        {
+            None => Ok(Programs::below(installed, None)),
+            Some((program, package)) => Err(PeersError::Missing {
+                program,
+                package,
+                folder: folder.to_owned(),
+            }),
+        }
+    }
+
+    fn below(root: &Path, libraries: Option<PathBuf>) -> Self {
+        Programs {
+            haproxy: root.join(HAPROXY),
+            nginx: root.join(NGINX),
+            nginx_stream: root.join(NGINX_STREAM),
+            libraries,
+        }
+    }
+
+    pub fn haproxy(&self, config: &Path) -> Command {
+        let mut haproxy = self.command(&self.haproxy);
+        haproxy.arg("-f").arg(config);
+        haproxy
+    }
+
+    pub fn nginx(&self, folder: &Path, config: &Path) -> Command {
+        let mut nginx = self.command(&self.nginx);
+        nginx.arg("-p").arg(folder).arg("-c").arg(config);
+        nginx.arg("-e").arg(folder.join("error.log"));
+        nginx
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        if let Some(libraries) = &self.libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        command
+    }
+}
+
+/// A program that runs. Dropping it stops it.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// Starts a program that stays in the foreground, and waits until it listens.
+    pub fn start(
+        namespace: &Namespace,
+        name: &'static str,
+        command: &mut Command,
+        address: SocketAddrV4,
+        folder: &Path,
+    ) -> Result<Self, PeersError> {
+        let log = folder.join("output.log");
+        let failed = || PeersError::system::<std::io::Error>(format!("write {}", log.display()));
+        let output = File::create(&log).map_err(failed())?;
+        let errors = output.try_clone().map_err(failed())?;
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        // A group of its own: Ctrl-C is answered here, and the program then ended.
+        command.process_group(0);
+        let mut running = Running {
+            child: namespace.spawn(command)?,
+        };
+        running.wait_listening(namespace, name, address, &log)?;
+        Ok(running)
+    }
+
+    fn wait_listening(
+        &mut self,
+        namespace: &Namespace,
+        program: &'static str,
+        address: SocketAddrV4,
+        log: &Path,
+    ) -> Result<(), PeersError> {
+        let said = || fs::read_to_string(log).unwrap_or_default();
+        let deadline = Instant::now() + READY_PATIENCE;
+        loop {
+            let ended = self.child.try_wait();
+            let ended = ended.map_err(PeersError::system(format!("look at {program}")))?;
+            if let Some(status) = ended {
+                return Err(PeersError::Program {
+                    program,
+                    what: format!("ended at once ({status})"),
+                    said: said(),
+                });
+            }
+            if namespace.run(|| TcpStream::connect(address).is_ok())? {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(PeersError::Program {
+                    program,
+                    what: format!("does not listen on {address}"),
+                    said: said(),
+                });
+            }
+            thread::sleep(POLL);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It is a child that was not waited for: the number is still its own.
+        let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
+        let deadline = Instant::now() + STOP_PATIENCE;
+        while Instant::now() < deadline {
+            match self.child.try_wait() {
+                Ok(None) => thread::sleep(POLL),
+                Ok(Some(_)) | Err(_) => return,
+            }
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A configuration: a committed text whose words between @ are replaced.
+pub fn filled(template: &str, words: &[(&str, String)]) -> String {
+    words.iter().fold(template.to_owned(), |text, (word, by)| {
+        text.replace(&format!("@{word}@"), by)
+    })
+}
+
+/// Makes a program's folder and writes its configuration there.
+pub fn configure(folder: &Path, file: &str, text: &str) -> Result<PathBuf, PeersError> {
+    let path = folder.join(file);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&path, text))
+        .map_err(PeersError::system(format!("write {}", path.display())))?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_filled_in() {
+        let words = [("A", "1".to_owned()), ("B_C", "x y".to_owned())];
+        assert_eq!(filled("@A@ @B_C@ @A@ a@b", &words), "1 x y 1 a@b");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let folder = Path::new("/nonexistent");
+        if let Err(error) = Programs::find(folder) {
+            assert!(error.to_string().contains("install the package"));
+        }
+    }
+}
