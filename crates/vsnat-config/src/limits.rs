@@ -10,8 +10,8 @@ use crate::section::Section;
 /// connections are about a gigabyte of memory that cannot be swapped.
 const CONNECTIONS: RangeInclusive<u32> = 64..=4_194_304;
 
-/// The counters of every server are read every two seconds, for its rates: for
-/// these a tenth of a second.
+/// The counters of every server are read every two seconds, for its rates: of a
+/// hundred thousand a tenth of one CPU is busy with that.
 const SERVICES: RangeInclusive<u32> = 1..=16_384;
 const SERVERS: RangeInclusive<u32> = 1..=131_072;
 

@@ -5,7 +5,8 @@
 //! one order.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use vsnat_api::{
@@ -25,6 +26,11 @@ use crate::record::Record;
 use crate::restore::{self, RestoreError};
 use crate::start::Setup;
 use crate::watch::Seen;
+
+/// Servers whose counters are read in one go, in a third of a millisecond.
+const AT_ONCE: usize = 200;
+/// So long the others may come in.
+const LET_IN: Duration = Duration::from_micros(20);
 
 /// A working director.
 pub(crate) struct Engine {
@@ -148,13 +154,22 @@ impl Engine {
         })
     }
 
-    /// One period of the rate estimator, and of tidying up.
+    /// One period of the rate estimator, and of tidying up. There may be a
+    /// hundred thousand servers: whoever waits comes in between.
     pub fn sample(&self) -> Result<(), Gone> {
-        self.with(|parts| {
-            parts.data_plane.tend();
-            let services = parts.data_plane.services();
-            parts.estimator.sample(&services);
-        })
+        self.with(|parts| parts.data_plane.tend())?;
+        let mut last = None;
+        loop {
+            last = self.with(|parts| {
+                let services = parts.data_plane.services_after(last, AT_ONCE);
+                parts.estimator.sample(&services);
+                services.last().map(|service| service.spec.key)
+            })?;
+            if last.is_none() {
+                return self.with(|parts| parts.estimator.end_period());
+            }
+            thread::sleep(LET_IN);
+        }
     }
 
     /// Repairs what the removal and return of an interface broke.

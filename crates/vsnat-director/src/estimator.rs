@@ -27,11 +27,17 @@ type Subject = (ServiceKey, Option<SocketAddrV4>);
 #[derive(Debug, Default)]
 pub(crate) struct Estimator {
     estimates: BTreeMap<Subject, Estimate>,
+    /// The pass through all services that is under way, and how many subjects
+    /// it has met.
+    pass: u64,
+    met: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Estimate {
     last: Counters,
+    /// The pass that met it last.
+    pass: u64,
     connections: Average,
     in_packets: Average,
     out_packets: Average,
@@ -44,18 +50,25 @@ struct Estimate {
 struct Average(i64);
 
 impl Estimator {
-    /// Takes the counters of one period; what is no longer there is forgotten.
+    /// Takes the counters of some services; each is in one piece of a period.
     pub fn sample(&mut self, services: &[ServiceView]) {
-        let mut next = BTreeMap::new();
         for (subject, counters) in subjects(services) {
-            let mut estimate = match self.estimates.get(&subject) {
-                Some(estimate) => *estimate,
-                None => Estimate::starting_at(counters),
-            };
+            let estimate = self.estimates.entry(subject);
+            let estimate = estimate.or_insert_with(|| Estimate::starting_at(counters));
             estimate.sample(counters);
-            next.insert(subject, estimate);
+            estimate.pass = self.pass;
+            self.met += 1;
         }
-        self.estimates = next;
+    }
+
+    /// Ends a period; what was in none of its pieces is forgotten.
+    pub fn end_period(&mut self) {
+        if self.met != self.estimates.len() {
+            let pass = self.pass;
+            self.estimates.retain(|_, estimate| estimate.pass == pass);
+        }
+        self.pass += 1;
+        self.met = 0;
     }
 
     /// Starts again from zero, as setting the counters to zero does.
@@ -183,10 +196,12 @@ mod tests {
     fn a_steady_rate_is_approached_by_quarters() {
         let mut estimator = Estimator::default();
         estimator.sample(&service(counters(1_000, 0)));
+        estimator.end_period();
         assert_eq!(rates_after(&estimator), (0, 0), "history is no rate");
         let mut seen = Vec::new();
         for period in 1..=4 {
             estimator.sample(&service(counters(1_000 + period * 200, period * 2_000)));
+            estimator.end_period();
             seen.push(rates_after(&estimator));
         }
         assert_eq!(seen, [(25, 250), (44, 437), (58, 578), (68, 684)]);
@@ -202,5 +217,18 @@ mod tests {
         assert_eq!(rates_after(&estimator).0, 1);
         estimator.reset(None);
         assert_eq!(rates_after(&estimator).0, 0);
+    }
+    #[test]
+    fn what_is_gone_for_a_period_is_forgotten() {
+        let mut estimator = Estimator::default();
+        estimator.sample(&service(counters(0, 0)));
+        estimator.end_period();
+        estimator.sample(&service(counters(4_000, 0)));
+        estimator.end_period();
+        assert_eq!(rates_after(&estimator).0, 500);
+        estimator.end_period();
+        assert!(estimator.estimates.is_empty());
+        estimator.sample(&service(counters(5_000, 0)));
+        assert_eq!(rates_after(&estimator).0, 0, "history is no rate");
     }
 }

@@ -104,6 +104,11 @@ impl DataPlane {
         self.plane.services()
     }
 
+    /// See [`Plane::services_after`].
+    pub fn services_after(&self, last: Option<ServiceKey>, servers: usize) -> Vec<ServiceView> {
+        self.plane.services_after(last, servers)
+    }
+
     /// See [`Plane::service_keys`].
     pub fn service_keys(&self) -> impl Iterator<Item = ServiceKey> + '_ {
         self.plane.service_keys()

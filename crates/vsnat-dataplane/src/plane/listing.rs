@@ -1,7 +1,7 @@
 //! What the tables hold, in an administrator's words.
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::Bound;
 
 use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::{Dest, dest_state};
@@ -29,20 +29,28 @@ impl<B: Backend> Plane<B> {
         let order = |known: &Known| memory.services.read(known.index).map_or(0, |s| s.order);
         let mut all: Vec<_> = self.services.iter().collect();
         all.sort_by_key(|(_, known)| order(known));
-        let deleted = self.totals_of_deleted();
         all.into_iter()
-            .map(|(key, known)| {
-                let spec = ServiceSpec {
-                    key: *key,
-                    scheduler: known.scheduler,
-                    flags: known.flags,
-                    persistence: known.persistence,
-                    one_packet: known.one_packet,
-                };
-                let deleted = deleted.get(&key_to_kernel(*key)).copied();
-                self.service_view(spec, known, deleted.unwrap_or_default())
-            })
+            .map(|(key, known)| self.service_view(*key, known))
             .collect()
+    }
+
+    /// The next services behind one, in the order of their keys, the first ones
+    /// without one: as many as have so many servers, and one at least.
+    pub fn services_after(&self, last: Option<ServiceKey>, servers: usize) -> Vec<ServiceView> {
+        let behind = match last {
+            Some(key) => Bound::Excluded(key),
+            None => Bound::Unbounded,
+        };
+        let mut views = Vec::new();
+        let mut met = 0;
+        for (key, known) in self.services.range((behind, Bound::Unbounded)) {
+            views.push(self.service_view(*key, known));
+            met += known.dests.len().max(1);
+            if met >= servers {
+                break;
+            }
+        }
+        views
     }
 
     /// What services are found by, in the order of their keys.
@@ -115,25 +123,25 @@ impl<B: Backend> Plane<B> {
             .min(memory.slots.len())
     }
 
-    /// What deleted servers counted that are still remembered, by service.
-    fn totals_of_deleted(&self) -> BTreeMap<ServiceKey4, Totals> {
-        let mut deleted = BTreeMap::new();
-        let memory = self.backend.memory();
-        for index in self.roster.all_gone() {
-            let dest = memory.dests.read(index).unwrap_or_default();
+    /// What deleted servers of a service counted that are still remembered.
+    fn totals_of_deleted(&self, service: ServiceKey4) -> Totals {
+        let mut total = Totals::default();
+        let dests = self.backend.memory().dests;
+        for index in self.roster.gone_of(service) {
+            let dest = dests.read(index).unwrap_or_default();
             if dest.state == dest_state::DELETED {
                 let totals = counted(&self.backend.dest_totals(index), &dest.baseline);
-                add(deleted.entry(dest.service).or_default(), totals);
+                add(&mut total, totals);
             }
         }
-        deleted
+        total
     }
 
-    fn service_view(&self, spec: ServiceSpec, known: &Known, deleted: Totals) -> ServiceView {
+    fn service_view(&self, key: ServiceKey, known: &Known) -> ServiceView {
         let memory = self.backend.memory();
         let service = memory.services.read(known.index).unwrap_or_default();
         let mut total = service.residue;
-        add(&mut total, deleted);
+        add(&mut total, self.totals_of_deleted(key_to_kernel(key)));
         let servers = known
             .dests
             .iter()
@@ -144,6 +152,13 @@ impl<B: Backend> Plane<B> {
                 Some(self.server_view(*index, &dest, totals))
             })
             .collect();
+        let spec = ServiceSpec {
+            key,
+            scheduler: known.scheduler,
+            flags: known.flags,
+            persistence: known.persistence,
+            one_packet: known.one_packet,
+        };
         ServiceView {
             spec,
             counters: counters(total),

@@ -11,7 +11,6 @@
 
 #[path = "../bed/mod.rs"]
 mod bed;
-mod bench;
 mod changes;
 mod churn;
 mod clients;

@@ -1,5 +1,12 @@
 //! `vsnat bench scale` in small: every part can be measured, and what must be
-//! exact is so. How fast it is, a test does not ask.
+//! exact is so. How fast it is, a test does not ask. Needs root, the built
+//! eBPF object and two CPUs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and tells its figures"
+)]
 
 use std::path::PathBuf;
 use std::time::Duration;
