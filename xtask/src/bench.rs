@@ -7,6 +7,7 @@ use crate::build::{self, Profile};
 use crate::packages::{self, Purpose};
 use crate::peers;
 use crate::process;
+use crate::regression;
 use crate::workspace::Workspace;
 
 #[derive(Subcommand)]
@@ -29,6 +30,8 @@ pub enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Whether a packet became dearer than in the run in docs/performance
+    Regression,
 }
 
 pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
@@ -43,6 +46,9 @@ pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
             .args(["bench", "peers", "--programs"])
             .arg(peers::ensure(workspace)?)
             .args(arguments),
+        Bench::Regression => command
+            .args(["bench", "regression"])
+            .arg(regression::committed(workspace)?),
     };
     process::run(&mut command)
 }

@@ -1,6 +1,7 @@
 //! What has to hold before a change is taken: the same here and on a build machine.
 //!
-//! The tests come last, so that their result lines end the log.
+//! The tests come late, so that their result lines are near the end of the log. After
+//! them the machine is quiet enough to look whether a packet became dearer.
 
 use std::fs;
 use std::process::Command;
@@ -10,6 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::ebpf;
 use crate::process;
+use crate::regression;
 use crate::test;
 use crate::workspace::Workspace;
 
@@ -30,7 +32,8 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         ]))
     })?;
     step("sizes", || print_sizes(workspace))?;
-    step("tests", || test::run(workspace, &[]))
+    step("tests", || test::run(workspace, &[]))?;
+    step("price of a packet", || regression::run(workspace))
 }
 
 fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {

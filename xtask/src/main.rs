@@ -21,6 +21,7 @@ mod others;
 mod packages;
 mod peers;
 mod process;
+mod regression;
 mod test;
 mod unpacked;
 mod workspace;
