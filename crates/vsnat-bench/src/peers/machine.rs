@@ -1,17 +1,39 @@
-//! How busy the whole machine is.
+//! What machine this is, and how busy.
 
 use std::fs;
+use std::thread;
 
 use super::PeersError;
 
 const STAT: &str = "/proc/stat";
+const LOAD: &str = "/proc/loadavg";
+const RELEASE: &str = "/proc/sys/kernel/osrelease";
 /// The kernel tells times to user space in hundredths of a second.
 const TICK_US: u64 = 10_000;
 
 /// Microseconds that all CPUs together have worked since the machine was started.
 pub fn busy_us() -> Result<u64, PeersError> {
-    let text = fs::read_to_string(STAT).map_err(PeersError::system(format!("read {STAT}")))?;
-    Ok(busy_ticks(&text) * TICK_US)
+    Ok(busy_ticks(&read(STAT)?) * TICK_US)
+}
+
+/// How many processes wanted a CPU, as an average of the last minute.
+pub fn load() -> Result<f64, PeersError> {
+    let text = read(LOAD)?;
+    let first = text.split_whitespace().next();
+    Ok(first.and_then(|load| load.parse().ok()).unwrap_or(0.0))
+}
+
+/// Of the kernel, as `uname -r` tells.
+pub fn kernel() -> Result<String, PeersError> {
+    Ok(read(RELEASE)?.trim().to_owned())
+}
+
+pub fn cpus() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn read(path: &str) -> Result<String, PeersError> {
+    fs::read_to_string(path).map_err(PeersError::system(format!("read {path}")))
 }
 
 /// user, nice, system, irq and softirq; neither idle nor waiting for disks, nor stolen

@@ -25,9 +25,7 @@ mod table;
 mod verdict;
 mod vsnat;
 
-use std::fs;
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
 use vsnat_lab::{Cancel, LabName};
@@ -63,10 +61,10 @@ pub struct Options {
 }
 
 /// Repetitions of a whole measurement, and of a quick one.
-pub const REPETITIONS: u32 = 5;
+pub const REPETITIONS: u32 = 7;
 pub const REPETITIONS_QUICK: u32 = 3;
 /// Long enough that the clock of busy time, 10 ms, is finer than the noise.
-pub const RUN: Duration = Duration::from_millis(800);
+pub const RUN: Duration = Duration::from_millis(600);
 pub const RUN_QUICK: Duration = Duration::from_millis(500);
 /// Caches fill, processes wake up, the first connections find their windows.
 pub const WARM_UP: Duration = Duration::from_millis(200);
@@ -86,10 +84,12 @@ pub fn run(
             rows: ROWS.map(|row| format!("\"{row}\"")).join(", "),
         });
     }
+    let load_before = machine::load()?;
     let mut stage = Stage::build(options, cancel)?;
     let mut report = Report {
-        kernel: kernel()?,
-        cpus: cpus(),
+        kernel: machine::kernel()?,
+        cpus: machine::cpus(),
+        load_before,
         repetitions: options.repetitions,
         run_ms: options.run.as_millis() as u64,
         peers: options.peers.clone(),
@@ -102,15 +102,4 @@ pub fn run(
         report.rows.push(measured);
     }
     Ok(report)
-}
-
-fn cpus() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn kernel() -> Result<String, PeersError> {
-    const RELEASE: &str = "/proc/sys/kernel/osrelease";
-    let release = fs::read_to_string(RELEASE);
-    let release = release.map_err(PeersError::system(format!("read {RELEASE}")))?;
-    Ok(release.trim().to_owned())
 }

@@ -13,6 +13,8 @@ pub struct Report {
     /// Of the kernel, as `uname -r` tells.
     pub kernel: String,
     pub cpus: usize,
+    /// Processes that wanted a CPU in the minute before, on average.
+    pub load_before: f64,
     pub repetitions: u32,
     pub run_ms: u64,
     pub peers: Vec<Peer>,

@@ -20,7 +20,7 @@ use super::report::Run;
 use super::rows::Row;
 use super::servers::Servers;
 use super::vsnat::{Loaded, Tc};
-use super::{Options, PeersError, cpus};
+use super::{Options, PeersError, machine};
 
 /// Connections that were cut at the end of a run say farewell to each other, over the
 /// peer that carried them.
@@ -99,7 +99,7 @@ fn carriers(
     network: &Network,
     programs: &Programs,
 ) -> Result<BTreeMap<Peer, Box<dyn Carrier>>, PeersError> {
-    let cpus = cpus();
+    let cpus = machine::cpus();
     let mut vsnat: Option<Rc<RefCell<Loaded>>> = None;
     let mut carriers: BTreeMap<Peer, Box<dyn Carrier>> = BTreeMap::new();
     for &peer in &options.peers {

@@ -8,6 +8,8 @@ use super::verdict::Verdict;
 
 const NAME_WIDTH: usize = 29;
 const CELL_WIDTH: usize = 19;
+/// Processes for each CPU that do not disturb much.
+const QUIET: f64 = 0.25;
 
 /// Head of the table of throughput, which is told row by row.
 pub fn title(peers: &[Peer]) -> String {
@@ -113,6 +115,14 @@ fn notes(report: &Report) -> String {
          {} repetitions of {} ms.\n",
         report.kernel, report.cpus, report.repetitions, report.run_ms
     );
+    if report.load_before > QUIET * report.cpus as f64 {
+        let _ = writeln!(
+            text,
+            "The machine was not quiet: in the minute before, {:.1} processes wanted a CPU. Figures \
+             and spreads are those of a disturbed machine.",
+            report.load_before
+        );
+    }
     if report.peers.contains(&Peer::PlainXdp) {
         text.push_str(
             "XDP links: clients and servers finish their checksums themselves and receive by GRO; \

@@ -191,6 +191,7 @@ mod tests {
         Report {
             kernel: String::new(),
             cpus: 1,
+            load_before: 0.0,
             repetitions: 2,
             run_ms: 1,
             peers: vec![Peer::Plain, Peer::VsnatTc, Peer::Nftables],
