@@ -67,6 +67,32 @@ impl FlowKey4 {
         self.kind != kind::FLOW
     }
 
+    /// The key as two words, to be hashed and compared.
+    #[inline(always)]
+    pub const fn words(&self) -> [u64; 2] {
+        // SAFETY: sixteen bytes without padding, aligned as words.
+        unsafe { core::mem::transmute(*self) }
+    }
+
+    #[inline(always)]
+    pub const fn from_words(words: [u64; 2]) -> FlowKey4 {
+        // SAFETY: any sixteen bytes are a key.
+        unsafe { core::mem::transmute(words) }
+    }
+
+    /// Where the key's flow is remembered in the map of recent flows, of which
+    /// the mask is the number of cells less one. The high half of each product,
+    /// folded into the low one, is what all bits reached.
+    #[inline(always)]
+    pub const fn recent_place(&self, mask: u32) -> u32 {
+        let [ends, rest] = self.words();
+        let mixed = ends.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ mixed >> 32)
+            .wrapping_add(rest)
+            .wrapping_mul(0xd6e8_feb8_6659_fd93);
+        (mixed >> 32) as u32 & mask
+    }
+
     /// The key of the packets that answer this one.
     #[inline(always)]
     pub const fn reversed(&self) -> FlowKey4 {
@@ -98,6 +124,12 @@ const _: () = assert!(size_of::<FlowRef>() == 8);
 
 const GENERATION_SHIFT: u32 = 32;
 const REPLY_BIT: u64 = 1 << 63;
+
+/// Cells of the map of recent flows for so many connections, whose two keys
+/// each are to find a place of their own more often than not.
+pub const fn recent_cells(connections: u32) -> u32 {
+    connections.saturating_mul(3).next_power_of_two()
+}
 
 /// Generations are counted modulo 2^24; a reader holds a reference for
 /// microseconds and a slot is reused at most once a second.

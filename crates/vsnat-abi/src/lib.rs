@@ -24,7 +24,7 @@ pub mod table;
 pub mod time;
 
 /// Version of every layout in this crate.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Places of the step map: the programs that go on where another one ends.
 pub mod step {
@@ -42,6 +42,7 @@ pub mod step {
 /// Names of the maps, as the programs declare them and as they are pinned.
 pub mod map {
     pub const FLOWS4: &str = "FLOWS4";
+    pub const RECENT: &str = "RECENT";
     pub const SLOTS: &str = "SLOTS";
     pub const FREE: &str = "FREE";
     pub const STASH: &str = "STASH";

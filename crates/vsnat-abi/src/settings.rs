@@ -39,7 +39,8 @@ pub struct Settings {
     /// in the host's order: first and last. None: the first is the larger one.
     pub first_spared: u16,
     pub last_spared: u16,
-    pub zero: u32,
+    /// Cells of the map of recent flows less one: they are a power of two.
+    pub recent_mask: u32,
 }
 
 const _: () = assert!(size_of::<Settings>() == 192);
@@ -130,7 +131,7 @@ impl Default for Settings {
             lblcr_expiration: coarse_span_from_ms(LOCALITY_EXPIRATION_MS),
             first_spared: 1,
             last_spared: 0,
-            zero: 0,
+            recent_mask: 0,
         }
     }
 }

@@ -35,9 +35,13 @@ pub struct Shared {
     /// Written by the sweeper.
     pub drop_rate: u64,
     pub zero2: [u64; 5],
+    /// The time in coarse units, as the sweeper last told it: packets need it no
+    /// finer than its ticks, and asking the kernel costs a tenth of a packet.
+    pub now: u64,
+    pub zero3: [u64; 7],
 }
 
-const _: () = assert!(size_of::<Shared>() == 128);
+const _: () = assert!(size_of::<Shared>() == 192);
 
 /// What the pinned state was made for. Written once, by the daemon that made it.
 #[repr(C, align(8))]

@@ -1,6 +1,7 @@
 //! From a packet's key to its connection.
 
-use vsnat_abi::flow::{Direction, FlowKey4};
+use vsnat_abi::flow::{Direction, FlowKey4, FlowRef};
+use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::{Slot, SlotWord};
 
 use crate::{Shared, Tables};
@@ -16,14 +17,34 @@ pub(crate) struct Found {
     pub other: FlowKey4,
 }
 
-/// Finds the connection whose packets carry `key`.
-///
-/// The kernel may recycle a hash element while it is read, and a slot may be
-/// given away: so the slot must confirm generation and key, and its word must
-/// be the same before and after its keys were read.
+/// Finds the connection whose packets carry `key`: where its flow was recently
+/// found, else in the flow table.
 #[inline(always)]
-pub(crate) fn find<T: Tables>(tables: &T, key: &FlowKey4) -> Option<Found> {
+pub(crate) fn find<T: Tables>(
+    tables: &T,
+    settings: Shared<Settings>,
+    key: &FlowKey4,
+) -> Option<Found> {
+    let cell = tables.recent(key.recent_place(settings.recent_mask()))?;
+    let recent = cell.load();
+    if recent != 0
+        && let Some(found) = prove(tables, key, FlowRef::from_raw(recent))
+    {
+        return Some(found);
+    }
     let reference = tables.flow(key)?;
+    let found = prove(tables, key, reference)?;
+    cell.store(reference.raw());
+    Some(found)
+}
+
+/// A reference says where, the slot says whether.
+///
+/// The kernel may recycle a hash element while it is read, a recent flow may be
+/// another's, and a slot may be given away: so the slot must confirm generation
+/// and key, and its word must be the same before and after its keys were read.
+#[inline(always)]
+fn prove<T: Tables>(tables: &T, key: &FlowKey4, reference: FlowRef) -> Option<Found> {
     let slot = tables.slot(reference.slot())?;
     let word = slot.word();
     if !word.is_live() || word.generation() != reference.generation() {
@@ -46,13 +67,9 @@ pub(crate) fn find<T: Tables>(tables: &T, key: &FlowKey4) -> Option<Found> {
     })
 }
 
-/// Field by field: comparing byte arrays would call `memcmp`.
+/// Word by word: comparing byte arrays would call `memcmp`.
 #[inline(always)]
 pub(crate) fn same(a: &FlowKey4, b: &FlowKey4) -> bool {
-    a.src == b.src
-        && a.dst == b.dst
-        && a.src_port == b.src_port
-        && a.dst_port == b.dst_port
-        && a.protocol == b.protocol
-        && a.kind == b.kind
+    let ([a0, a1], [b0, b1]) = (a.words(), b.words());
+    a0 == b0 && a1 == b1
 }

@@ -188,7 +188,7 @@ fn try_open<T: Tables>(tables: &mut T, wish: &Wish<'_>, kept: &Kept, closed: Clo
     let (head, now) = (wish.head, wish.now);
     let place = match closed {
         Closed::None => fresh(tables),
-        Closed::Reused | Closed::ServerGone => known(tables, head, closed),
+        Closed::Reused | Closed::ServerGone => known(tables, wish.settings, head, closed),
     };
     let Some(place) = place else {
         persist::release(tables, kept.control);
@@ -285,8 +285,14 @@ fn no_server(head: &Head) -> Stop {
 
 /// A connection ends before its time.
 #[inline(always)]
-pub(crate) fn end<T: Tables>(tables: &mut T, head: &Head, closed: Closed, now: Coarse) {
-    if let Some(place) = known(tables, head, closed) {
+pub(crate) fn end<T: Tables>(
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    closed: Closed,
+    now: Coarse,
+) {
+    if let Some(place) = known(tables, settings, head, closed) {
         tables.remove_flow(&head.key);
         slots::abandon(place.slot, now);
     }
@@ -309,8 +315,13 @@ fn fresh<T: Tables>(tables: &mut T) -> Option<Place> {
 /// The slot of the connection that the packet's key leads to, taken away from
 /// its server, if that connection is still over.
 #[inline(always)]
-fn known<T: Tables>(tables: &mut T, head: &Head, closed: Closed) -> Option<Place> {
-    let found = find(tables, &head.key)?;
+fn known<T: Tables>(
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    closed: Closed,
+) -> Option<Place> {
+    let found = find(tables, settings, &head.key)?;
     let dest = tables.dest(found.slot.dest())?;
     let is_still = match closed {
         Closed::None => false,

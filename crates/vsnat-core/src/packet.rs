@@ -68,6 +68,10 @@ pub trait Packet {
 
     fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()>;
 
+    /// A complete transport checksum was patched in place, by a difference of
+    /// addresses: whoever keeps a sum of the packet must correct it.
+    fn sum_changed(&mut self, addresses: u32);
+
     /// Adds `difference` to the transport checksum at `offset`. A UDP checksum
     /// of zero (none) stays zero.
     fn patch_checksum(

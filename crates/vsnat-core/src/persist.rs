@@ -68,7 +68,7 @@ impl Kept {
 /// On the eBPF target a function of its own, with a stack frame of its own.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 pub(crate) fn kept<T: Tables>(tables: &mut T, wish: &Wish<'_>) -> Kept {
-    let Some(found) = find(tables, &template_key(wish)) else {
+    let Some(found) = find(tables, wish.settings, &template_key(wish)) else {
         return Kept::nothing(Came::NoServer);
     };
     if !leads_somewhere(tables, wish, &found) || !hold(&found, wish.now) {
@@ -83,7 +83,7 @@ pub(crate) fn kept<T: Tables>(tables: &mut T, wish: &Wish<'_>) -> Kept {
 #[cfg_attr(target_arch = "bpf", inline(never))]
 pub(crate) fn keep<T: Tables>(tables: &mut T, wish: &Wish<'_>, dest: u32) -> Kept {
     let key = template_key(wish);
-    let made = match find(tables, &key) {
+    let made = match find(tables, wish.settings, &key) {
         Some(found) => turn(tables, wish, &found, dest),
         None => make(tables, wish, &key, dest),
     };

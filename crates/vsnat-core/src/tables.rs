@@ -12,6 +12,7 @@ use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
 use vsnat_abi::table::{Shared as SharedWords, Stash};
+use vsnat_abi::time::Coarse;
 
 use crate::Shared;
 
@@ -44,6 +45,9 @@ pub trait Tables {
     /// Monotonic time, to a few milliseconds.
     fn now_ns(&mut self) -> u64;
 
+    /// The same in coarse units, to about a tick of the sweeper.
+    fn now(&mut self) -> Coarse;
+
     fn random(&mut self) -> u32;
 
     /// Counts a reason that is known when the program is compiled.
@@ -63,6 +67,8 @@ pub trait Tables {
     fn flow(&self, key: &FlowKey4) -> Option<FlowRef>;
     fn insert_flow(&mut self, key: &FlowKey4, value: FlowRef) -> Inserted;
     fn remove_flow(&mut self, key: &FlowKey4);
+    /// A cell of the map of recent flows.
+    fn recent(&self, place: u32) -> Option<Shared<u64>>;
 
     /// Zero, but the verifier must not know: what it knows of a loop's sums it
     /// would follow apart, round by round.

@@ -15,7 +15,6 @@ use vsnat_abi::destination::dest_state;
 use vsnat_abi::filter::{FILTER_SERVERS, FILTER_VIPS};
 use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, deny, flag};
-use vsnat_abi::time::coarse_from_ns;
 
 use crate::find::{Found, find};
 use crate::icmp::{self, Answer, Kind};
@@ -53,13 +52,13 @@ pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     if head.part != Part::Whole {
         return Step::Choose;
     }
-    let Some(found) = find(tables, &head.key) else {
+    let Some(found) = find(tables, settings, &head.key) else {
         if is_nobodys(tables, settings, &head.key) {
             return Step::Done(not_ours(tables));
         }
         return Step::Choose;
     };
-    let now = coarse_from_ns(tables.now_ns());
+    let now = tables.now();
     match standing(tables, settings, &head, &found) {
         Ok(Standing::Goes) => {}
         Ok(Standing::Reused | Standing::ServerGone) | Err(_) => return Step::Choose,
@@ -170,10 +169,10 @@ fn settle<P: Packet, T: Tables>(
 fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> Result<Step, Stop> {
     let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
     let found = match head.part {
-        Part::Whole => find(tables, &head.key),
+        Part::Whole => find(tables, settings, &head.key),
         Part::First | Part::Later => return Err(fragment(packet, tables, settings, head)),
     };
-    let now = coarse_from_ns(tables.now_ns());
+    let now = tables.now();
     let decision = tables.decision().ok_or(Stop::drop(Reason::Kernel))?;
     let mut closed = Closed::None;
     if let Some(found) = found {
@@ -186,7 +185,7 @@ fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> 
     let target = target(packet, tables, settings, &head.key);
     if !target.is_found() {
         if closed == Closed::ServerGone {
-            end(tables, head, closed, now);
+            end(tables, settings, head, closed, now);
         }
         return Err(match closed {
             Closed::ServerGone | Closed::Reused => Stop::pass(Reason::NoConnection),
@@ -195,7 +194,7 @@ fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> 
     }
     if let Err(stop) = admit(tables, settings, head) {
         if closed == Closed::ServerGone {
-            end(tables, head, closed, now);
+            end(tables, settings, head, closed, now);
         }
         return Err(stop);
     }
@@ -211,7 +210,7 @@ fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> 
         Ok(kept) => kept,
         Err(stop) => {
             if closed != Closed::None {
-                end(tables, head, closed, now);
+                end(tables, settings, head, closed, now);
             }
             return Err(stop);
         }
@@ -235,7 +234,7 @@ fn carry_out<T: Tables>(tables: &mut T, head: &Head) -> Result<(), Reason> {
         settings,
         target: &target,
         head,
-        now: coarse_from_ns(tables.now_ns()),
+        now: tables.now(),
     };
     open(tables, &wish, &kept, decision.closed())
 }
@@ -248,8 +247,8 @@ fn send_found<P: Packet, T: Tables>(
 ) -> Result<Verdict, Stop> {
     let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
     // Another CPU may have ended it since.
-    let found = find(tables, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
-    let now = coarse_from_ns(tables.now_ns());
+    let found = find(tables, settings, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
+    let now = tables.now();
     send(packet, tables, settings, head, found, now)
 }
 
@@ -265,7 +264,7 @@ fn send_decided<P: Packet, T: Tables>(
         return Err(Stop::drop(Reason::OpenRace));
     }
     let (target, kept) = (decision.target(), decision.kept());
-    let now = coarse_from_ns(tables.now_ns());
+    let now = tables.now();
     let passage = alone::forward(tables, &target, head, &kept)?;
     send_alone(packet, tables, settings, head, &passage, now)
 }
@@ -277,8 +276,8 @@ fn from_server<P: Packet, T: Tables>(
     head: &Head,
 ) -> Result<Verdict, Stop> {
     let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
-    let now = coarse_from_ns(tables.now_ns());
-    match find(tables, &head.key) {
+    let now = tables.now();
+    match find(tables, settings, &head.key) {
         Some(found) if found.direction == Direction::Reply => {
             if head.part != Part::Whole {
                 return Err(Stop::drop(Reason::Fragment));
@@ -362,7 +361,7 @@ fn fragment<P: Packet, T: Tables>(
     let ours = match head.part {
         Part::Later => false,
         Part::First | Part::Whole => {
-            find(tables, &head.key).is_some()
+            find(tables, settings, &head.key).is_some()
                 || target(packet, tables, settings, &head.key).is_found()
         }
     };

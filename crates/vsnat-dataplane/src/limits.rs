@@ -47,6 +47,10 @@ impl Limits {
         self.servers.saturating_mul(Protocol::ALL.len() as u32)
     }
 
+    pub(crate) fn recent_cells(&self) -> u32 {
+        vsnat_abi::flow::recent_cells(self.connections)
+    }
+
     /// Two keys for each connection.
     pub(crate) fn flows(&self) -> u32 {
         self.connections.saturating_mul(2)

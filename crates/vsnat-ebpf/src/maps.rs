@@ -28,6 +28,8 @@ const SIZED_BY_LOADER: u32 = 1;
 #[map]
 pub static FLOWS4: HashMap<FlowKey4, u64> = HashMap::with_max_entries(SIZED_BY_LOADER, 0);
 #[map]
+pub static RECENT: Array<u64> = Array::with_max_entries(SIZED_BY_LOADER, 0);
+#[map]
 pub static SLOTS: Array<Slot> = Array::with_max_entries(SIZED_BY_LOADER, BPF_F_MMAPABLE);
 #[map]
 pub static FREE: Queue<u32> = Queue::with_max_entries(SIZED_BY_LOADER, 0);

@@ -9,9 +9,9 @@ use aya_ebpf::bindings::{
     __sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, bpf_adj_room_mode::BPF_ADJ_ROOM_MAC,
 };
 use aya_ebpf::helpers::{
-    bpf_fib_lookup, bpf_l4_csum_replace, bpf_sk_lookup_tcp, bpf_sk_lookup_udp, bpf_sk_release,
-    bpf_skb_adjust_room, bpf_skb_change_tail, bpf_skb_load_bytes, bpf_skb_pull_data,
-    bpf_skb_store_bytes,
+    bpf_csum_update, bpf_fib_lookup, bpf_l4_csum_replace, bpf_sk_lookup_tcp, bpf_sk_lookup_udp,
+    bpf_sk_release, bpf_skb_adjust_room, bpf_skb_change_tail, bpf_skb_load_bytes,
+    bpf_skb_pull_data, bpf_skb_store_bytes,
 };
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::net::Be32;
@@ -185,6 +185,15 @@ impl Packet for TcPacket {
             )
         };
         if failed != 0 { None } else { Some(()) }
+    }
+
+    /// The sum that a card took of a received packet has the checksum in it, but
+    /// not the pseudo-header: it grew by the opposite of the addresses.
+    #[inline(always)]
+    fn sum_changed(&mut self, addresses: u32) {
+        // SAFETY: a helper on our own context. It refuses where there is no such
+        // sum, and then there is nothing to correct.
+        unsafe { bpf_csum_update(self.skb, !addresses) };
     }
 
     #[inline(always)]

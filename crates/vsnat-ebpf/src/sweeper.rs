@@ -36,9 +36,11 @@ const CLOCK_EVERY: u64 = 64;
 /// Starts the timer, or makes a running one call this program's callback.
 #[inline(always)]
 pub fn arm() -> i64 {
-    let Some(cell) = maps::SWEEP_TIMER.get_ptr_mut(0) else {
+    let (Some(cell), Some(shared)) = (maps::SWEEP_TIMER.get_ptr_mut(0), KernelTables.shared())
+    else {
         return -1;
     };
+    shared.set_now(coarse_from_ns(KernelTables.now_ns()));
     let map = (&raw const maps::SWEEP_TIMER).cast_mut().cast::<c_void>();
     // SAFETY: timer and map belong together. A timer that was made already
     // answers EBUSY, which is as good.
@@ -100,6 +102,7 @@ fn sweep() -> Pace {
     let state = unsafe { &mut *state };
     // SAFETY: a helper without arguments.
     let started_ns = unsafe { bpf_ktime_get_ns() };
+    shared.set_now(coarse_from_ns(started_ns));
     let end = shared.fresh();
     let zero = state.zero;
     let rate = pressure(state);

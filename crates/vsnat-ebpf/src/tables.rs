@@ -17,6 +17,7 @@ use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
 use vsnat_abi::table::{Shared as SharedWords, Stash};
+use vsnat_abi::time::Coarse;
 use vsnat_core::{Inserted, Loop, Round, Shared, Tables};
 
 use crate::maps;
@@ -43,6 +44,11 @@ impl Tables for KernelTables {
     fn now_ns(&mut self) -> u64 {
         // SAFETY: a helper without arguments.
         unsafe { bpf_ktime_get_coarse_ns() }
+    }
+
+    #[inline(always)]
+    fn now(&mut self) -> Coarse {
+        self.shared().map_or(0, Shared::<SharedWords>::now)
     }
 
     #[inline(always)]
@@ -111,6 +117,11 @@ impl Tables for KernelTables {
     fn remove_flow(&mut self, key: &FlowKey4) {
         // A key that is not there needs no removing.
         let _ = maps::FLOWS4.remove(key);
+    }
+
+    #[inline(always)]
+    fn recent(&self, place: u32) -> Option<Shared<u64>> {
+        element!(maps::RECENT, place)
     }
 
     #[inline(always)]

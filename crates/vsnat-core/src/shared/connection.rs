@@ -10,6 +10,17 @@ use vsnat_abi::time::Coarse;
 use crate::hop::Way;
 use crate::{Shared, atomic};
 
+/// A key as two words: field by field it would be six loads.
+///
+/// # Safety
+/// `key` is valid and aligned.
+#[inline(always)]
+unsafe fn load_key(key: *const FlowKey4) -> FlowKey4 {
+    let words = key.cast::<u64>();
+    // SAFETY: as the caller promised; two words.
+    FlowKey4::from_words(unsafe { [words.read_volatile(), words.add(1).read_volatile()] })
+}
+
 impl Shared<Slot> {
     #[inline(always)]
     pub fn word(self) -> SlotWord {
@@ -36,12 +47,14 @@ impl Shared<Slot> {
 
     #[inline(always)]
     pub fn forward(self) -> FlowKey4 {
-        read!(self, forward)
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { load_key(&raw const (*self.0).forward) }
     }
 
     #[inline(always)]
     pub fn reply(self) -> FlowKey4 {
-        read!(self, reply)
+        // SAFETY: as in `forward`.
+        unsafe { load_key(&raw const (*self.0).reply) }
     }
 
     #[inline(always)]

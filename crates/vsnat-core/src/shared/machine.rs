@@ -90,6 +90,11 @@ impl Shared<Settings> {
     }
 
     #[inline(always)]
+    pub fn recent_mask(self) -> u32 {
+        read!(self, recent_mask)
+    }
+
+    #[inline(always)]
     pub fn hop_generation(self) -> u16 {
         read!(self, hop_generation) as u16
     }
@@ -162,6 +167,16 @@ impl Shared<SharedWords> {
     #[inline(always)]
     pub fn zero(self) -> u64 {
         read!(self, zero[0])
+    }
+
+    #[inline(always)]
+    pub fn now(self) -> Coarse {
+        read!(self, now) as Coarse
+    }
+
+    #[inline(always)]
+    pub fn set_now(self, now: Coarse) {
+        write!(self, now, u64::from(now));
     }
 
     #[inline(always)]

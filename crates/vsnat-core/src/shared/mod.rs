@@ -71,6 +71,12 @@ impl Shared<u64> {
     }
 
     #[inline(always)]
+    pub fn store(self, value: u64) {
+        // SAFETY: as in `load`.
+        unsafe { self.0.write_volatile(value) }
+    }
+
+    #[inline(always)]
     pub fn fetch_add(self, value: u64) -> u64 {
         // SAFETY: `Shared::new` was promised a valid pointer.
         unsafe { atomic::fetch_add(self.0, value) }

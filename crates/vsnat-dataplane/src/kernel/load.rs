@@ -44,8 +44,9 @@ const SHORTEST_FRAME: [u8; 14] = [0; 14];
 const TEST_HEADROOM: usize = 128;
 
 /// Maps that are pinned, all of them.
-pub(super) const PINNED: [&str; 26] = [
+pub(super) const PINNED: [&str; 27] = [
     map::FLOWS4,
+    map::RECENT,
     map::SLOTS,
     map::FREE,
     map::STASH,
@@ -303,6 +304,7 @@ fn first_settings(limits: &Limits) -> Settings {
     let share = limits.connections / STASH_SHARE / cpus;
     Settings {
         stash_refill: share.clamp(1, STASH_REFILL),
+        recent_mask: limits.recent_cells() - 1,
         ..Settings::default()
     }
 }
@@ -312,6 +314,7 @@ fn load(object: &Object, limits: &Limits, pins: Option<&Pins>) -> Result<Ebpf, O
     loader.override_global("PROGRAM_VERSION", &object.version, true);
     for (name, entries) in [
         (map::FLOWS4, limits.flows()),
+        (map::RECENT, limits.recent_cells()),
         (map::SLOTS, limits.connections),
         (map::FREE, limits.connections),
         (map::SERVICE_KEYS, limits.services),

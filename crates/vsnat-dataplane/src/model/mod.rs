@@ -49,6 +49,7 @@ pub struct Model {
     blocks: Vec<Block>,
     flows: HashMap<FlowKey4, u64>,
     flow_limit: usize,
+    recent: Region<u64>,
     free: VecDeque<u32>,
     service_keys: BTreeMap<ServiceKey4, u32>,
     server_keys: BTreeMap<ServiceKey4, u32>,
@@ -74,7 +75,10 @@ impl Model {
             dests: block(&mut blocks, limits.servers, Dest::default),
             dest_counts: block(&mut blocks, limits.servers, DestCounts::default),
             marks: block(&mut blocks, MARK_ENTRIES, MarkRule4::default),
-            settings: block(&mut blocks, 1, Settings::default),
+            settings: block(&mut blocks, 1, || Settings {
+                recent_mask: limits.recent_cells() - 1,
+                ..Settings::default()
+            }),
             filters: block(&mut blocks, 2, empty_filter),
             sweep: block(&mut blocks, 1, Sweep::default),
             info: block(&mut blocks, 1, || limits.info()),
@@ -82,6 +86,7 @@ impl Model {
         Model {
             memory,
             hops: block(&mut blocks, HOPS, Hop::default),
+            recent: block(&mut blocks, limits.recent_cells(), || 0u64),
             client_ways: block(&mut blocks, CLIENT_WAYS, ClientWay::default),
             decision: block(&mut blocks, 1, Decision::default),
             stash: block(&mut blocks, 1, empty_stash),
@@ -260,6 +265,8 @@ fn empty_shared() -> Shared {
         drop_count: 0,
         drop_rate: 0,
         zero2: [0; 5],
+        now: 0,
+        zero3: [0; 7],
     }
 }
 

@@ -84,6 +84,10 @@ impl Packet for ModelPacket {
         self.store(offset, patched.to_ne_bytes())
     }
 
+    fn sum_changed(&mut self, _addresses: u32) {
+        // A model has no card.
+    }
+
     fn truncate(&mut self, length: u32) -> Option<()> {
         self.bytes.resize(length as usize, 0);
         self.segment_size = 0;

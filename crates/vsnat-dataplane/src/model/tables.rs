@@ -15,6 +15,7 @@ use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
 use vsnat_abi::table::{Shared as SharedWords, Stash};
+use vsnat_abi::time::{Coarse, coarse_from_ns};
 use vsnat_core::{Inserted, Loop, Round, Shared, Tables};
 
 use crate::model::{Model, block};
@@ -22,6 +23,10 @@ use crate::model::{Model, block};
 impl Tables for Model {
     fn now_ns(&mut self) -> u64 {
         self.now_ns
+    }
+
+    fn now(&mut self) -> Coarse {
+        coarse_from_ns(self.now_ns)
     }
 
     /// A generator by Marsaglia (xorshift): small, and the same on every run.
@@ -74,6 +79,10 @@ impl Tables for Model {
 
     fn remove_flow(&mut self, key: &FlowKey4) {
         self.flows.remove(key);
+    }
+
+    fn recent(&self, place: u32) -> Option<Shared<u64>> {
+        self.recent.shared(place)
     }
 
     fn zero(&self) -> u64 {
