@@ -5,6 +5,7 @@ use clap::Subcommand;
 
 use crate::build::{self, Profile};
 use crate::packages::{self, Purpose};
+use crate::path::{self, GuestPart};
 use crate::peers;
 use crate::process;
 use crate::regression;
@@ -18,15 +19,24 @@ pub enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// A million connections, ten thousand services, mass expiry, a SYN flood
-    Scale {
-        /// Passed on to `vsnat bench scale`
+    /// The whole path, as a multiple of plain routing; in a guest also IPVS's
+    Path {
+        /// Leave out IPVS and the guest that has it
+        #[arg(long)]
+        no_guest: bool,
+        /// Passed on to `vsnat bench path`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
     /// vsnat, nftables, HAProxy and nginx under the same load, in turn
     Peers {
         /// Passed on to `vsnat bench peers`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// A million connections, ten thousand services, mass expiry, a SYN flood
+    Scale {
+        /// Passed on to `vsnat bench scale`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -41,11 +51,21 @@ pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     let mut command = packages::vsnat_as_root(&vsnat, why)?;
     match bench {
         Bench::Packet { arguments } => command.args(["bench", "packet"]).args(arguments),
-        Bench::Scale { arguments } => command.args(["bench", "scale"]).args(arguments),
+        Bench::Path {
+            no_guest,
+            arguments,
+        } => {
+            let guest = match no_guest {
+                true => GuestPart::LeftOut,
+                false => GuestPart::Measured,
+            };
+            return path::run(workspace, &vsnat, guest, arguments);
+        }
         Bench::Peers { arguments } => command
             .args(["bench", "peers", "--programs"])
             .arg(peers::ensure(workspace)?)
             .args(arguments),
+        Bench::Scale { arguments } => command.args(["bench", "scale"]).args(arguments),
         Bench::Regression => command
             .args(["bench", "regression"])
             .arg(regression::committed(workspace)?),

@@ -19,6 +19,7 @@ mod llvm;
 mod oracle;
 mod others;
 mod packages;
+mod path;
 mod peers;
 mod process;
 mod regression;

@@ -14,7 +14,7 @@ fn small() -> Options {
         many: 5_000,
         packets: 700,
         repetitions: 3,
-        object: None,
+        ..Options::default()
     }
 }
 

@@ -2,7 +2,8 @@
 //! runs as an ordinary process, natively, and is there as a Debian package.
 //!
 //! Nothing is installed: packages are unpacked below `target/oracle`, and the disk is
-//! an initramfs of busybox, ipvsadm, iptables and the program that carries out a plan.
+//! an initramfs of busybox, ipvsadm, iptables and a program of ours: the one that
+//! carries out a plan, or the one that measures.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -62,9 +63,10 @@ const MEMORY: &str = "mem=768M";
 const POLL: Duration = Duration::from_millis(100);
 
 /// Files in the folder that host and guest share.
+const JOB: &str = "job.sh";
 pub const PLAN: &str = "plan.json";
 pub const ANSWERS: &str = "answers.jsonl";
-const GUEST_LOG: &str = "guest.log";
+pub const GUEST_LOG: &str = "guest.log";
 const EXIT_CODE: &str = "exit";
 
 /// The unpacked packages.
@@ -75,7 +77,22 @@ pub struct Machine {
     disk: PathBuf,
 }
 
-/// A guest that carries out the plan of a folder. Dropping it ends it.
+/// A program of ours in the guest.
+pub struct Driver<'a> {
+    /// Where it lies there, below the root.
+    pub name: &'static str,
+    pub executable: &'a Path,
+    pub linkage: Linkage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linkage {
+    Static,
+    /// This machine's libraries go with it.
+    Dynamic,
+}
+
+/// A guest that does the job of a folder. Dropping it ends it.
 pub struct Guest {
     child: Child,
     share: PathBuf,
@@ -84,8 +101,8 @@ pub struct Guest {
 
 impl Machine {
     /// Fetches and unpacks what is missing below `directory`, and writes a disk with
-    /// `driver`, the program that carries out plans.
-    pub fn prepare(directory: &Path, driver: &Path) -> Result<Self> {
+    /// `driver`.
+    pub fn prepare(directory: &Path, driver: &Driver<'_>) -> Result<Self> {
         if std::env::consts::ARCH != "x86_64" {
             bail!(
                 "User-Mode Linux runs on x86-64 only, and this machine is {}",
@@ -118,7 +135,7 @@ impl Machine {
             kernel: root.join("usr/bin/linux.uml"),
             root,
             modules,
-            disk: directory.join("initramfs.cpio"),
+            disk: directory.join(format!("initramfs-{}.cpio", driver.name)),
         };
         machine.write_disk(driver)?;
         Ok(machine)
@@ -130,14 +147,15 @@ impl Machine {
         name.to_string_lossy().into_owned()
     }
 
-    /// Boots a guest that carries out the plan in `share`.
-    pub fn boot(&self, share: &Path) -> Result<Guest> {
+    /// Boots a guest that runs `job`, a line of shell, and sees `share` as `/share`.
+    pub fn boot(&self, share: &Path, job: &str) -> Result<Guest> {
         for name in [ANSWERS, GUEST_LOG, EXIT_CODE] {
             let path = share.join(name);
             if path.exists() {
                 fs::remove_file(&path)?;
             }
         }
+        fs::write(share.join(JOB), job)?;
         let console = File::create(share.join("console.log"))?;
         let share_text = share.to_string_lossy();
         if share_text.contains(char::is_whitespace) {
@@ -161,7 +179,7 @@ impl Machine {
         })
     }
 
-    fn write_disk(&self, driver: &Path) -> Result<()> {
+    fn write_disk(&self, driver: &Driver<'_>) -> Result<()> {
         let path = &self.disk;
         let file =
             File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
@@ -177,7 +195,7 @@ impl Machine {
             archive.file(&format!("modules/{number:02}-{name}"), &read(module)?)?;
         }
         archive.file("bin/busybox", &read(&self.packaged("bin/busybox")?)?)?;
-        archive.file("oracle", &read(driver)?)?;
+        archive.file(driver.name, &read(driver.executable)?)?;
 
         let ip = process::find_program("ip").context("`ip` is missing; install iproute2")?;
         let ipvsadm = self.packaged("sbin/ipvsadm")?;
@@ -189,6 +207,9 @@ impl Machine {
             ("iptables-legacy", iptables),
         ];
         let mut libraries = BTreeSet::new();
+        if driver.linkage == Linkage::Dynamic {
+            libraries.extend(self.linked_libraries(driver.executable)?);
+        }
         for (name, program) in programs {
             archive.file(&format!("usr/sbin/{name}"), &read(&program)?)?;
             libraries.extend(self.linked_libraries(&program)?);
@@ -273,7 +294,7 @@ impl Guest {
         if code.trim() != "0" {
             let log = fs::read_to_string(self.share.join(GUEST_LOG)).unwrap_or_default();
             bail!(
-                "the guest did not carry out the plan (exit code {:?}); console.log and guest.log \
+                "the guest did not do its job (exit code {:?}); console.log and guest.log \
                  in {} tell more:\n{log}",
                 code.trim(),
                 self.share.display()
@@ -311,7 +332,7 @@ for word in $(cat /proc/cmdline); do
         vsnat_share=*) mount -t hostfs none /share -o \"${word#vsnat_share=}\" ;;
     esac
 done
-/oracle /share/plan.json /share/answers.jsonl >/share/guest.log 2>&1
+sh /share/job.sh >/share/guest.log 2>&1
 echo $? >/share/exit
 sync
 poweroff -f

@@ -8,7 +8,7 @@ mod compare;
 mod draw;
 mod generate;
 mod known;
-mod machine;
+pub mod machine;
 mod mask;
 
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 use known::Known;
-use machine::{ANSWERS, Guest, Machine, PLAN};
+use machine::{ANSWERS, Driver, Guest, Linkage, Machine, PLAN};
 
 /// For each sequence; many times what one takes.
 const LIMIT_PER_SEQUENCE: Duration = Duration::from_secs(15);
@@ -37,6 +37,8 @@ const LIMIT_PER_SEQUENCE: Duration = Duration::from_secs(15);
 const LIMIT_AT_LEAST: Duration = Duration::from_secs(120);
 const PROGRESS_EVERY: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(200);
+/// What a guest does.
+const JOB: &str = "/oracle /share/plan.json /share/answers.jsonl";
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 #[derive(Debug, Args)]
@@ -71,7 +73,12 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     packages::ensure(&[Purpose::Lab])?;
     let known = Known::read()?;
     let driver = build_driver(workspace)?;
-    let machine = Machine::prepare(&workspace.target("oracle"), &driver)?;
+    let in_guest = Driver {
+        name: "oracle",
+        executable: &driver,
+        linkage: Linkage::Static,
+    };
+    let machine = Machine::prepare(&workspace.target("oracle"), &in_guest)?;
 
     let seed = options.seed.unwrap_or_else(new_seed);
     let plan = match options.only {
@@ -137,11 +144,11 @@ impl Worlds {
         let guests = self
             .ipvs
             .iter()
-            .map(|share| machine.boot(share))
+            .map(|share| machine.boot(share, JOB))
             .collect::<Result<Vec<Guest>>>()?;
         match vsnat {
             None => {
-                machine.boot(&self.vsnat)?.finish(limit)?;
+                machine.boot(&self.vsnat, JOB)?.finish(limit)?;
             }
             // At the same time: guests are processes of one CPU each.
             Some(vsnat) => {

@@ -75,15 +75,37 @@ impl Lane {
         packets: u64,
         warm: u64,
     ) -> Result<(), PathError> {
-        self.send(chain, picks, warm)?;
-        let before = self.arrived(chain)?;
-        let start = Instant::now();
-        self.send(chain, picks, packets)?;
-        let lasted = start.elapsed();
-        self.settle(chain, before, packets)?;
+        self.through(chain, picks, warm)?;
+        let lasted = self.through(chain, picks, packets)?;
         let ns = lasted.as_secs_f64() * 1e9 / packets as f64;
         self.slices_ns.push(ns);
         Ok(())
+    }
+
+    /// Sends so many packets; tells how long it took until the last was through.
+    fn through(
+        &mut self,
+        chain: &mut Chain,
+        picks: &Picks,
+        packets: u64,
+    ) -> Result<Duration, PathError> {
+        let before = self.arrived(chain)?;
+        let start = Instant::now();
+        self.send(chain, picks, packets)?;
+        let deadline = start.elapsed() + PATIENCE;
+        loop {
+            // Taken first: counting is not part of the path.
+            let lasted = start.elapsed();
+            let arrived = self.arrived(chain)? - before;
+            if arrived == packets {
+                return Ok(lasted);
+            }
+            if lasted > deadline {
+                self.complete(packets, arrived)?;
+            }
+            // The kernel has put the last ones off, to a thread of its own.
+            thread::sleep(POLL);
+        }
     }
 
     fn send(&mut self, chain: &Chain, picks: &Picks, packets: u64) -> Result<(), PathError> {
@@ -101,18 +123,6 @@ impl Lane {
             left -= count as u64;
         }
         Ok(())
-    }
-
-    /// The last packets may still be on their way where the kernel put them off.
-    fn settle(&self, chain: &mut Chain, before: u64, sent: u64) -> Result<(), PathError> {
-        let patience = Instant::now();
-        loop {
-            let arrived = self.arrived(chain)? - before;
-            if arrived == sent || patience.elapsed() > PATIENCE {
-                return self.complete(sent, arrived);
-            }
-            thread::sleep(POLL);
-        }
     }
 
     fn arrived(&self, chain: &mut Chain) -> Result<u64, PathError> {

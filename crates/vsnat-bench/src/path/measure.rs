@@ -15,7 +15,7 @@ use crate::path::network::FLOWS_MAX;
 use crate::path::report::Report;
 use crate::path::row::Row;
 use crate::path::traffic::Picks;
-use crate::path::{Contender, Options};
+use crate::path::{Contender, CpuUse, Options};
 use crate::world;
 
 /// Before every program that has no deadline.
@@ -63,7 +63,10 @@ impl<'a, T: FnMut(&str)> Bench<'a, T> {
             "measuring {rows} rows in turn, {} times",
             self.options.repetitions
         ));
-        hurry();
+        match self.options.cpu {
+            CpuUse::Alone => hurry(),
+            CpuUse::Shared => {}
+        }
         for _ in 0..self.options.repetitions {
             for track in &mut self.tracks {
                 track.take_turn(self.options.packets)?;

@@ -44,6 +44,17 @@ pub enum Contender {
     Ipvs,
 }
 
+/// Who else may use the CPU meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuUse {
+    /// Nobody, but for short rests: figures of a busy machine lie close
+    /// together nevertheless.
+    Alone,
+    /// Everybody. Kernels before 6.4 put packets off to a thread that would
+    /// not have a turn otherwise.
+    Shared,
+}
+
 /// What is measured, and how often.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -56,6 +67,7 @@ pub struct Options {
     pub packets: u32,
     /// Slices of every row.
     pub repetitions: u32,
+    pub cpu: CpuUse,
     /// Another eBPF object than the embedded one.
     pub object: Option<PathBuf>,
 }
@@ -69,6 +81,7 @@ impl Default for Options {
             many: 1_000_000,
             packets: 50_000,
             repetitions: 31,
+            cpu: CpuUse::Alone,
             object: None,
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use vsnat_bench::path::{Contender, Options, Report, Spread, path};
+use vsnat_bench::path::{Contender, CpuUse, Options, Report, Spread, path};
 
 use crate::output;
 
@@ -32,6 +32,12 @@ pub struct PathArgs {
     /// How often every row has its turn
     #[arg(long, value_name = "NUMBER", default_value_t = Options::default().repetitions)]
     repetitions: u32,
+    /// Let other programs use the same CPU meanwhile.
+    ///
+    /// For kernels before 6.4, which put packets off to a thread that would not
+    /// have a turn otherwise, and lose them.
+    #[arg(long)]
+    share_cpu: bool,
     /// Print JSON with every single time, when everything is measured.
     #[arg(long)]
     json: bool,
@@ -71,6 +77,10 @@ pub fn main(args: PathArgs) -> anyhow::Result<ExitCode> {
         many: args.many,
         packets: args.packets,
         repetitions: args.repetitions,
+        cpu: match args.share_cpu {
+            true => CpuUse::Shared,
+            false => CpuUse::Alone,
+        },
         object: args.bpf_object,
     };
     let report = path(&options, output::error).context("cannot measure the path of a packet")?;
