@@ -34,9 +34,13 @@ pub const TICK_UNLINKS: u32 = 512;
 pub const TICK_NS_MAX: u64 = 300_000;
 /// Distance of the ticks: a table of a million slots is passed in 1.3 s.
 pub const TICK_INTERVAL_NS: u64 = 20_000_000;
-/// Distance of the ticks while the sweeper is behind: it then takes a quarter of
-/// one CPU at most, and the idle one next to nothing.
-pub const CATCH_UP_NS: u64 = 1_000_000;
+/// While the sweeper is behind it rests so many times as long as it worked: it
+/// then takes a quarter of one CPU.
+pub const CATCH_UP_REST: u64 = 3;
+/// The same while the table is short of room: a twelfth of one CPU, so that
+/// established traffic there keeps nine tenths of its throughput under a flood
+/// that fills the table.
+pub const CATCH_UP_REST_SHORT: u64 = 11;
 /// Above this share of the capacity, in percent, connections without an answer
 /// get the short timeout.
 pub const PRESSURE_PERCENT: u64 = 80;

@@ -12,7 +12,8 @@ use core::ffi::c_void;
 #[cfg(not(feature = "other-tick"))]
 use vsnat_abi::sweep::TICK_INTERVAL_NS;
 use vsnat_abi::sweep::{
-    CATCH_UP_NS, PRESSURE_PERCENT, Sweep, TICK_NS_MAX, TICK_SLOTS, TICK_UNLINKS,
+    CATCH_UP_REST, CATCH_UP_REST_SHORT, PRESSURE_PERCENT, Sweep, TICK_NS_MAX, TICK_SLOTS,
+    TICK_UNLINKS,
 };
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_core::Tables;
@@ -31,7 +32,7 @@ const CLOCK_MONOTONIC: u64 = 1;
 /// A tick that ended early is behind if it ended or freed so many connections.
 const BEHIND_FROM: u64 = 64;
 /// Slots between two looks at the clock.
-const CLOCK_EVERY: u64 = 64;
+const CLOCK_EVERY: u64 = 16;
 
 /// Starts the timer, or makes a running one call this program's callback.
 #[inline(always)]
@@ -59,7 +60,8 @@ pub fn arm() -> i64 {
 unsafe extern "C" fn tick(_map: *mut c_void, _key: *mut u32, cell: *mut TimerCell) -> i64 {
     let next_ns = match sweep() {
         Pace::Even => TICK_INTERVAL_NS,
-        Pace::Behind => CATCH_UP_NS,
+        Pace::Behind { rest_ns } if rest_ns < TICK_INTERVAL_NS => rest_ns,
+        Pace::Behind { .. } => TICK_INTERVAL_NS,
     };
     // SAFETY: the kernel passes the element whose timer fired.
     unsafe {
@@ -90,7 +92,9 @@ struct Tick {
 enum Pace {
     Even,
     /// The tick ended before its slots did, and before its work.
-    Behind,
+    Behind {
+        rest_ns: u64,
+    },
 }
 
 #[inline(always)]
@@ -132,7 +136,14 @@ fn sweep() -> Pace {
     // One that only looked has nothing to make up for: a full table is passed
     // a little more slowly.
     if tick.cut_short != 0 && tick.unlinked + tick.freed >= BEHIND_FROM {
-        Pace::Behind
+        let times = if short != 0 {
+            CATCH_UP_REST_SHORT
+        } else {
+            CATCH_UP_REST
+        };
+        Pace::Behind {
+            rest_ns: state.last_tick_ns * times,
+        }
     } else {
         Pace::Even
     }

@@ -11,7 +11,7 @@ use crate::scale::{ScaleError, Setup, on_a_thread};
 use crate::world::World;
 
 /// What a connection may take.
-pub(super) const BYTES_PER_CONNECTION: f64 = 320.0;
+const BYTES_PER_CONNECTION: f64 = 320.0;
 
 /// Beside few servers the orders of servers take a fixed 8 MB; between these
 /// two numbers they grow as all else does.

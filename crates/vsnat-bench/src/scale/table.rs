@@ -14,7 +14,7 @@ use vsnat_dataplane::{Limits, Program, Timeouts};
 use crate::Sample;
 use crate::clock::pin;
 use crate::frames::{Segment, from_client};
-use crate::scale::memory::{self, BYTES_PER_CONNECTION};
+use crate::scale::memory;
 use crate::scale::report::{Goal, Report};
 use crate::scale::{ScaleError, Setup, Sizes};
 use crate::world::{STRANGER, VIP, World, client, server};
@@ -55,8 +55,9 @@ pub(super) fn measure(setup: &Setup, report: &mut Report<'_>) -> Result<(), Scal
     table.fill(report)?;
     table.refuse(report)?;
     let growth = (memory::of_kernel()? - before) / f64::from(sizes.connections);
-    let case = "growth of all kernel memory at the full table, by connection";
-    report.goal(case, growth, "B", Goal::Below(BYTES_PER_CONNECTION));
+    // Others may take and give back meanwhile: a check, and no goal.
+    let case = "growth of the whole kernel's memory meanwhile, by connection";
+    report.figure(case, growth, "B");
     table.idle(report);
     table.expire(report)
 }

@@ -7,9 +7,10 @@ use nix::unistd::Pid;
 
 use crate::scale::ScaleError;
 
-/// The attacker, all that the flood causes, and the sweeper.
+/// The attacker, and all that the flood causes at once.
 pub const ATTACKING: usize = 0;
-/// Both ends of the established traffic, and the director's work for it.
+/// Both ends of the established traffic, the director's work for it, and the
+/// sweeper.
 pub const ATTACKED: usize = 1;
 
 /// Keeps the calling thread, and those it starts, on one CPU.

@@ -1,5 +1,6 @@
 //! Client and attacker before the director, a server behind it.
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use vsnat_lab::Namespace;
@@ -21,7 +22,8 @@ pub const ATTACKER_MAC: [u8; 6] = [2, 0, 0, 0, 3, 2];
 pub const SPOOFED: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 0);
 pub const SPOOFED_BITS: u32 = 10;
 
-const PREFIX: &str = "vsnatbench";
+/// Followed by the number of the process.
+const PREFIX: &str = "vsnatbench-";
 const VIP: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 
@@ -35,8 +37,9 @@ pub struct Network {
 
 impl Network {
     pub fn raise() -> Result<Self, ScaleError> {
+        remove_leftovers()?;
         let process = std::process::id();
-        let named = |role: &str| Namespace::named(format!("{PREFIX}-{process}-{role}"));
+        let named = |role: &str| Namespace::named(format!("{PREFIX}{process}-{role}"));
         let network = Network {
             client: named("client"),
             attacker: named("attacker"),
@@ -101,6 +104,18 @@ impl Drop for Network {
             let _ = namespace.delete();
         }
     }
+}
+
+/// What a measurement left that was interrupted.
+fn remove_leftovers() -> Result<(), ScaleError> {
+    for namespace in Namespace::with_prefix(PREFIX)? {
+        let own = namespace.name().trim_start_matches(PREFIX);
+        let process = own.split('-').next().unwrap_or(own);
+        if !fs::exists(format!("/proc/{process}")).unwrap_or(true) {
+            namespace.delete()?;
+        }
+    }
+    Ok(())
 }
 
 pub fn service(traffic: Traffic) -> SocketAddrV4 {
