@@ -54,10 +54,11 @@ impl Default for Scale {
 }
 
 impl Scale {
-    /// Tables in which all of it has room.
+    /// Tables as most directors have them, in which all but the full one has room.
     pub(crate) fn limits(&self) -> Limits {
+        let needed = self.flows + NEW_CASES * self.new_connections;
         Limits {
-            connections: self.table + NEW_CASES * self.new_connections,
+            connections: needed.max(Limits::default().connections),
             services: self.services + 16,
             servers: self.services + 3 * self.servers,
         }
@@ -84,7 +85,7 @@ pub fn packet(
     object: Option<PathBuf>,
     mut tell: impl FnMut(&Figure),
 ) -> Result<Vec<Figure>, BenchError> {
-    let mut bench = Bench::open(scale.limits(), object, &mut tell)?;
+    let mut bench = Bench::open(scale.limits(), object.clone(), &mut tell)?;
     bench.calibrate()?;
     let fixed = bench.fixed_point()?;
     bench.establish(fixed, 0..scale.flows)?;
@@ -98,11 +99,30 @@ pub fn packet(
     bench.more_services(scale.services)?;
     bench.established("established, many services", fixed, scale.flows)?;
     bench.not_ours("not ours, many services", STRANGER)?;
-    bench.establish(fixed, scale.flows..scale.table)?;
+    let mut figures = bench.take_figures();
+    drop(bench);
+    figures.extend(full_table(scale, object, &mut tell)?);
+    Ok(figures)
+}
+
+/// The cases of a table that is filled to the last connection.
+fn full_table(
+    scale: &Scale,
+    object: Option<PathBuf>,
+    tell: &mut dyn FnMut(&Figure),
+) -> Result<Vec<Figure>, BenchError> {
+    let limits = Limits {
+        connections: scale.table,
+        ..scale.limits()
+    };
+    let mut bench = Bench::open(limits, object, tell)?;
+    bench.find_floor()?;
+    let fixed = bench.fixed_point()?;
+    bench.establish(fixed, 0..scale.table)?;
     bench.established("established, full table", fixed, scale.flows)?;
     bench.drawn_at_random(fixed, scale.table, scale.flows)?;
     bench.tell_random_read();
-    Ok(bench.figures)
+    Ok(bench.take_figures())
 }
 
 pub(crate) struct Bench<'a> {
@@ -147,13 +167,18 @@ impl<'a> Bench<'a> {
     }
 
     pub(crate) fn calibrate(&mut self) -> Result<(), BenchError> {
+        let floor = self.find_floor()?;
+        self.record("bare redirect", &floor, 0.0);
+        Ok(())
+    }
+
+    fn find_floor(&mut self) -> Result<Sample, BenchError> {
         let frame = from_client(client(0), address(STRANGER), Segment::Ack);
         let once = self.sample(SAMPLES, |world| world.run(Program::Bare, &frame, 1))?;
         let many = self.sample(SAMPLES, |world| world.run(Program::Bare, &frame, REPEAT))?;
         self.floor_ns = f64::from(many.median_ns()).max(1.0);
         self.single_ns = f64::from(once.median_ns());
-        self.record("bare redirect", &many, 0.0);
-        Ok(())
+        Ok(many)
     }
 
     /// A service whose translation leaves the packet as it was.

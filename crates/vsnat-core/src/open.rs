@@ -239,6 +239,10 @@ fn try_open<T: Tables>(tables: &mut T, wish: &Wish<'_>, kept: &Kept, closed: Clo
             };
         }
     }
+    // The packet itself is looked for next.
+    if let Some(cell) = tables.recent(head.key.recent_place(wish.settings.recent_mask())) {
+        cell.store(FlowRef::new(place.index, generation, Direction::Forward).raw());
+    }
     if let Some(stats) = tables.dest_stats(dest) {
         stats.count_connection();
     }

@@ -10,6 +10,9 @@ use vsnat_abi::service::{Entry, MAX_SERVERS_PER_SERVICE, View, scheduler};
 use crate::schedule::{has_limits, has_room};
 use crate::{Loop, Round, Shared, Tables};
 
+/// Servers that a round looks at: calling a round costs as much as looking.
+const STRIDE: u32 = 4;
+
 #[inline(always)]
 pub(super) fn pick<T: Tables>(tables: &mut T, view: Shared<View>) -> Option<u32> {
     let servers = view.servers().min(MAX_SERVERS_PER_SERVICE);
@@ -22,9 +25,9 @@ pub(super) fn pick<T: Tables>(tables: &mut T, view: Shared<View>) -> Option<u32>
         ring: view.ring(),
         scheduler: view.scheduler(),
         dest: zero as u32,
-        zero: 0,
+        servers,
     };
-    let least = tables.repeat(servers, least);
+    let least = tables.repeat(servers.div_ceil(STRIDE), least);
     if least.found == 0 {
         None
     } else {
@@ -42,7 +45,7 @@ struct Least {
     ring: u32,
     scheduler: u32,
     dest: u32,
-    zero: u32,
+    servers: u32,
 }
 
 /// A server's load, and the weight it is divided by.
@@ -55,6 +58,20 @@ struct Load {
 impl<T: Tables> Loop<T> for Least {
     #[inline(always)]
     fn round(&mut self, tables: &mut T, index: u32) -> Round {
+        for step in 0..STRIDE {
+            let index = index * STRIDE + step;
+            if index >= self.servers || self.look(tables, index) == Round::Last {
+                return Round::Last;
+            }
+        }
+        Round::Next
+    }
+}
+
+impl Least {
+    /// Looks at one server.
+    #[inline(always)]
+    fn look<T: Tables>(&mut self, tables: &mut T, index: u32) -> Round {
         let Some(entry) = tables.ring(self.ring.wrapping_add(index)) else {
             return Round::Last;
         };
