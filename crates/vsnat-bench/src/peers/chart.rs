@@ -47,10 +47,10 @@ pub fn throughput(report: &Report) -> String {
     canvas.finish()
 }
 
-/// All that are told in plain routing.
+/// All directors: plain routing is what they are told in.
 fn drawn(report: &Report) -> impl Iterator<Item = Peer> {
     let peers = report.peers.iter().copied();
-    peers.filter(|peer| *peer != peer.floor())
+    peers.filter(|peer| !matches!(peer, Peer::Plain | Peer::PlainXdp))
 }
 
 fn legend(canvas: &mut Canvas, peers: &[Peer]) {

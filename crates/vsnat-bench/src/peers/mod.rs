@@ -61,13 +61,13 @@ pub struct Options {
 }
 
 /// Repetitions of a whole measurement, and of a quick one.
-pub const REPETITIONS: u32 = 7;
+pub const REPETITIONS: u32 = 9;
 pub const REPETITIONS_QUICK: u32 = 3;
 /// Long enough that the clock of busy time, 10 ms, is finer than the noise.
-pub const RUN: Duration = Duration::from_millis(600);
-pub const RUN_QUICK: Duration = Duration::from_millis(500);
+pub const RUN: Duration = Duration::from_millis(500);
+pub const RUN_QUICK: Duration = Duration::from_millis(300);
 /// Caches fill, processes wake up, the first connections find their windows.
-pub const WARM_UP: Duration = Duration::from_millis(200);
+pub const WARM_UP: Duration = Duration::from_millis(150);
 
 /// Measures. `tell` hears of every row, as soon as it is measured.
 pub fn run(

@@ -49,11 +49,16 @@ impl Peer {
         }
     }
 
-    /// Plain routing over the same links.
+    /// What it is told in: plain routing over the same links.
     pub const fn floor(self) -> Peer {
-        match self.links() {
-            LinkSetup::Kernel => Peer::Plain,
-            LinkSetup::Xdp => Peer::PlainXdp,
+        match self {
+            Peer::VsnatXdp => Peer::PlainXdp,
+            Peer::Plain
+            | Peer::VsnatTc
+            | Peer::Nftables
+            | Peer::Haproxy
+            | Peer::Nginx
+            | Peer::PlainXdp => Peer::Plain,
         }
     }
 

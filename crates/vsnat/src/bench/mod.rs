@@ -44,7 +44,7 @@ enum What {
     /// changes from turn to turn. Every figure is told as a multiple of plain
     /// routing in the same repetition. Ends with an error where vsnat is not as
     /// far ahead as it has to be, or a request has failed. Needs root, haproxy
-    /// and nginx; takes some ten minutes, quick about four.
+    /// and nginx; takes some ten minutes, quick about three.
     Peers(peers::PeersArgs),
     /// Compare a short run with the JSON of an earlier whole one.
     ///
