@@ -64,10 +64,12 @@ pub enum Reason {
     TemplateRace = 27,
     /// Refused: a server speaks on a connection that is not known.
     UnknownToServer = 28,
+    /// Translated by XDP, in front of TC; forwarded or returned too.
+    Accelerated = 29,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 29] = [
+    pub const ALL: [Reason; 30] = [
         Reason::Seen,
         Reason::Forwarded,
         Reason::Returned,
@@ -97,6 +99,7 @@ impl Reason {
         Reason::OnePacket,
         Reason::TemplateRace,
         Reason::UnknownToServer,
+        Reason::Accelerated,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -130,6 +133,7 @@ impl Reason {
             Reason::OnePacket => "one_packet",
             Reason::TemplateRace => "template_race",
             Reason::UnknownToServer => "unknown_to_server",
+            Reason::Accelerated => "accelerated",
         }
     }
 

@@ -13,6 +13,7 @@ pub mod destination;
 pub mod filter;
 pub mod flow;
 pub mod hop;
+pub mod link;
 pub mod locality;
 pub mod mark;
 pub mod net;
@@ -68,5 +69,6 @@ pub mod map {
     pub const DECISION: &str = "DECISION";
     pub const STEPS: &str = "STEPS";
     pub const SWEEP_TIMER: &str = "SWEEP_TIMER";
+    pub const LINKS: &str = "LINKS";
     pub const INFO: &str = "INFO";
 }

@@ -5,6 +5,7 @@
 //! Units are in the names; addresses are IPv4 until services of the other
 //! family exist.
 
+mod attach;
 mod command;
 mod connection;
 mod listing;
@@ -13,6 +14,7 @@ mod scheduler;
 mod service;
 mod setting;
 
+pub use attach::Attach;
 pub use command::{Command, CommandError, CommandRequest, CommandResponse, SetTimeouts};
 pub use connection::ConnectionState;
 pub use listing::{

@@ -122,6 +122,12 @@ pub struct InterfaceView {
     pub side: Side,
     /// "tcx" or "clsact".
     pub attached_by: String,
+    /// "xdp (driver)" or "xdp (generic)" where XDP stands in front, else empty.
+    #[serde(default)]
+    pub accelerated_by: String,
+    /// Why XDP stands there or does not.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// A verdict of the packet path and how often it was given.

@@ -28,6 +28,15 @@ pub enum BenchError {
         "{case}: the program answered {got}, not {wanted}: what was measured is something else"
     )]
     Verdict { case: String, got: i32, wanted: i32 },
+    #[error(
+        "{case}: XDP sent {sent} of {frames} packets on, and left the others to TC: what was \
+         measured is something else"
+    )]
+    LeftToTc {
+        case: String,
+        sent: u64,
+        frames: u32,
+    },
     #[error("\"{0}\" was not measured, though a capacity is computed from it")]
     NoCase(String),
     #[error("{case}: {opened} connections were opened in {runs} runs")]

@@ -17,8 +17,9 @@ mod sample;
 pub mod scale;
 mod short;
 mod world;
+mod xdp_cases;
 
 pub use cases::{Figure, Scale, packet};
 pub use error::BenchError;
 pub use sample::Sample;
-pub use short::{ShortRun, short};
+pub use short::{Front, ShortRun, short};

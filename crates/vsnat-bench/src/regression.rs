@@ -15,7 +15,8 @@ pub const TOLERANCE: f64 = 1.20;
 pub const ATTEMPTS: usize = 3;
 
 /// Words of the cases that only a whole run has.
-const LEFT_OUT: [&str; 5] = [
+const LEFT_OUT: [&str; 6] = [
+    "live frames",
     "new connection, ",
     "answered by ICMP",
     "many services",

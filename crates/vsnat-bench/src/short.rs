@@ -10,6 +10,7 @@ use vsnat_api::Scheduler;
 use vsnat_dataplane::Limits;
 
 use crate::cases::Bench;
+use crate::xdp_cases::FLOWS_OF_ROUND;
 use crate::{BenchError, Figure, Scale};
 
 /// Servers of the service that new connections are opened to.
@@ -24,8 +25,16 @@ pub struct ShortRun {
     /// New connections in each round, for each scheduler.
     pub new_connections: u32,
     pub schedulers: Vec<Scheduler>,
+    pub front: Front,
     /// Sizes of the tables: larger ones are dearer to look into.
     pub limits: Limits,
+}
+
+/// Whether XDP in front of TC is measured too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    Measured,
+    LeftOut,
 }
 
 impl ShortRun {
@@ -43,6 +52,7 @@ impl ShortRun {
                 Scheduler::Twos,
                 Scheduler::Mh,
             ],
+            front: Front::Measured,
             limits: whole.limits(),
         }
     }
@@ -55,6 +65,7 @@ impl ShortRun {
             new_connections: 300,
             // What a service has whose file names none.
             schedulers: vec![Scheduler::Wlc],
+            front: Front::LeftOut,
             limits: Limits::default(),
         }
     }
@@ -66,10 +77,16 @@ pub fn short(run: &ShortRun, object: Option<PathBuf>) -> Result<Vec<Figure>, Ben
     let mut bench = Bench::open(run.limits, object, &mut untold)?;
     let fixed = bench.fixed_point()?;
     bench.establish(fixed, 0..run.flows)?;
+    if run.front == Front::Measured {
+        bench.world.accelerate()?;
+    }
     let mut rounds = Vec::new();
     for _ in 0..run.rounds {
         bench.calibrate()?;
         bench.warm(fixed, run.flows)?;
+        if run.front == Front::Measured {
+            bench.accelerated(fixed, FLOWS_OF_ROUND)?;
+        }
         for scheduler in &run.schedulers {
             bench.new_connections(*scheduler, SERVERS, run.new_connections)?;
         }

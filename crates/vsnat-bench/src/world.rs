@@ -7,15 +7,20 @@ use std::process::Command as Process;
 
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, unshare};
-use vsnat_api::{Command, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec, Side, Weight};
-use vsnat_dataplane::{DataPlane, Frame, Limits, OpenOptions, Program, Timed};
+use vsnat_api::{
+    Attach, Command, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec, Side, Weight,
+};
+use vsnat_dataplane::{DataPlane, Frame, Lane, Limits, OpenOptions, Program, Timed};
 
 use crate::BenchError;
 
-pub const GATEWAY_MAC: [u8; 6] = [2, 0, 0, 0, 1, 0xfe];
 pub const OUTER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
 pub const INNER_MAC: [u8; 6] = [2, 0, 0, 0, 2, 1];
-pub const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 2, 0xfe];
+/// Neighbours on one side have the director's own MAC of the other: a packet
+/// whose MACs were rewritten is for the link it came from, and XDP, which goes by
+/// MACs, can be fed with it again.
+pub const GATEWAY_MAC: [u8; 6] = INNER_MAC;
+pub const SERVER_MAC: [u8; 6] = OUTER_MAC;
 
 /// The servers' side of a service whose translation changes nothing: the
 /// kernel feeds a packet back as the program left it, so that is the only one
@@ -107,17 +112,73 @@ impl World {
         bytes: &[u8],
         repeat: u32,
     ) -> Result<Timed, BenchError> {
+        self.run_with(program, bytes, Frames::Held, repeat)
+    }
+
+    /// The same for a program of XDP, and lets the frames go.
+    pub fn run_live(
+        &mut self,
+        program: Program,
+        bytes: &[u8],
+        repeat: u32,
+    ) -> Result<Timed, BenchError> {
+        self.run_with(program, bytes, Frames::Live, repeat)
+    }
+
+    fn run_with(
+        &mut self,
+        program: Program,
+        bytes: &[u8],
+        frames: Frames,
+        repeat: u32,
+    ) -> Result<Timed, BenchError> {
         let ifindex = match program {
-            Program::Side(Side::Inner) => self.inner,
-            Program::Side(Side::Outer) | Program::Bare => self.outer,
+            Program::Side(Side::Inner) | Program::Xdp(Side::Inner) => self.inner,
+            Program::Side(Side::Outer)
+            | Program::Xdp(Side::Outer)
+            | Program::Bare
+            | Program::BareXdp => self.outer,
         };
         let frame = Frame {
             bytes,
             ifindex,
             segment_size: 0,
         };
-        Ok(self.plane.timed_run(program, &frame, repeat)?)
+        Ok(match frames {
+            Frames::Held => self.plane.timed_run(program, &frame, repeat)?,
+            Frames::Live => self.plane.live_run(program, &frame, repeat)?,
+        })
     }
+
+    /// Puts XDP in front of TC on both links, whose other ends drop what they
+    /// are sent.
+    pub fn accelerate(&mut self) -> Result<(), BenchError> {
+        for peer in ["outer1", "inner1"] {
+            self.plane.swallow(peer)?;
+        }
+        let sides = [("outer0", Side::Outer), ("inner0", Side::Inner)];
+        self.plane.accelerate(&sides.map(|(interface, side)| Lane {
+            interface: interface.to_owned(),
+            side,
+            attach: Attach::Xdp,
+            obstacle: None,
+        }))?;
+        Ok(())
+    }
+
+    /// Packets that XDP translated.
+    pub fn accelerated(&self) -> u64 {
+        let reasons = self.plane.reasons();
+        let found = reasons.iter().find(|count| count.reason == "accelerated");
+        found.map_or(0, |count| count.packets)
+    }
+}
+
+/// What becomes of the frames of a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Frames {
+    Held,
+    Live,
 }
 
 impl Drop for World {
@@ -184,8 +245,8 @@ fn links() -> Result<(), BenchError> {
         addr add 10.9.255.1/24 dev inner0
         route add default via 198.51.100.254
         route add 10.9.0.0/16 via 10.9.255.254
-        neigh replace 198.51.100.254 lladdr 02:00:00:00:01:fe dev outer0 nud permanent
-        neigh replace 10.9.255.254 lladdr 02:00:00:00:02:fe dev inner0 nud permanent";
+        neigh replace 198.51.100.254 lladdr 02:00:00:00:02:01 dev outer0 nud permanent
+        neigh replace 10.9.255.254 lladdr 02:00:00:00:01:01 dev inner0 nud permanent";
     for line in text.lines().map(str::trim) {
         let done = Process::new("ip").args(line.split_whitespace()).output();
         let done = done.map_err(|source| BenchError::System {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
-use vsnat_api::{ConnectionState, MarkRule, ServerSpec, ServiceSpec, Setting};
+use vsnat_api::{Attach, ConnectionState, MarkRule, ServerSpec, ServiceSpec, Setting};
 
 use crate::timeouts::{self, SETTABLE_STATES};
 use crate::{Desired, DirectorName, desired};
@@ -20,6 +20,8 @@ pub struct Config {
     /// Each VIP with the prefix it is put on the outer interface with.
     pub vips: Vec<Ipv4Net>,
     pub masquerade: Masquerade,
+    /// By which way packets are taken from each of the interfaces.
+    pub attach: BTreeMap<String, Attach>,
     /// Source prefixes whose service traffic is refused.
     pub deny: Vec<Ipv4Net>,
     pub limits: Limits,
@@ -53,6 +55,7 @@ impl Config {
             ("inner", self.inner == other.inner),
             ("vips", self.vips == other.vips),
             ("masquerade", self.masquerade == other.masquerade),
+            ("attach", self.attach == other.attach),
             (
                 "[timeouts]",
                 self.other_timeouts() == other.other_timeouts(),
@@ -60,6 +63,11 @@ impl Config {
         ];
         let different = compared.into_iter().filter(|(_, same)| !same);
         different.map(|(key, _)| key).collect()
+    }
+
+    /// By which way packets are taken from an interface.
+    pub fn attach_of(&self, interface: &str) -> Attach {
+        self.attach.get(interface).copied().unwrap_or_default()
     }
 
     /// The timeouts that the file alone decides.

@@ -1,15 +1,28 @@
-//! `[director]`: interfaces, VIPs, masquerade and the deny set.
+//! `[director]`: interfaces, VIPs, masquerade, the deny set and the way packets
+//! are taken.
+
+use std::collections::BTreeMap;
 
 use ipnet::Ipv4Net;
 use toml::Spanned;
 use toml::de::DeValue;
+use vsnat_api::Attach;
 
 use crate::address;
+use crate::attach;
 use crate::mistake::Notes;
 use crate::section::{Section, kind};
 use crate::{DirectorName, Masquerade};
 
-const KEYS: [&str; 6] = ["name", "outer", "inner", "vips", "masquerade", "deny"];
+const KEYS: [&str; 7] = [
+    "name",
+    "outer",
+    "inner",
+    "vips",
+    "masquerade",
+    "deny",
+    "attach",
+];
 
 /// Longest name of an interface: the kernel's IFNAMSIZ less its closing zero.
 const MAX_INTERFACE_NAME: usize = 15;
@@ -22,14 +35,18 @@ pub(crate) struct Director {
     pub vips: Vec<Ipv4Net>,
     pub masquerade: Masquerade,
     pub deny: Vec<Ipv4Net>,
+    pub attach: BTreeMap<String, Attach>,
 }
 
 pub(crate) fn read(section: &Section, notes: &mut Notes) -> Option<Director> {
     section.check_keys(&KEYS, notes);
     let outer = outer(section, notes);
+    let inner = inner(section, outer.as_deref(), notes);
+    let interfaces: Vec<&String> = outer.iter().chain(&inner).collect();
     Some(Director {
         name: name(section, notes),
-        inner: inner(section, outer.as_deref(), notes),
+        attach: attach::read(section, &interfaces, notes),
+        inner,
         outer,
         vips: vips(section, notes),
         masquerade: masquerade(section, notes),

@@ -6,6 +6,7 @@
 //! for. Nothing here reads a file, a clock or a socket.
 
 mod address;
+mod attach;
 mod config;
 mod describe;
 mod desired;

@@ -75,6 +75,7 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
         vips,
         masquerade,
         deny,
+        attach,
     } = director?;
     Some(Config {
         name,
@@ -82,6 +83,7 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
         inner,
         vips,
         masquerade,
+        attach,
         deny,
         limits,
         timeouts,

@@ -54,6 +54,41 @@ pub(crate) fn send<P: Packet, T: Tables>(
         }
     };
     fits(packet, head, &next, vip)?;
+    go(packet, tables, settings, head, found, next, now)
+}
+
+/// The way out of a packet that nothing stands in the way of, if that is known
+/// without asking anybody. Changes nothing.
+#[inline(always)]
+pub(crate) fn clear<P: Packet, T: Tables>(
+    packet: &P,
+    tables: &T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: &Found,
+    now: Coarse,
+) -> Option<Next> {
+    let vip = vip(head, found.direction, &found.other);
+    alive(head, vip).ok()?;
+    let way = found.slot.way(found.direction);
+    let next = hop::cached(tables, way, settings.hop_generation(), now)?;
+    fits(packet, head, &next, vip).ok()?;
+    Some(next)
+}
+
+/// Tracks, counts, translates: what is left when the way out is clear.
+#[inline(always)]
+pub(crate) fn go<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: Found,
+    next: Next,
+    now: Coarse,
+) -> Result<Verdict, Stop> {
+    let to = found.other.reversed();
+    let slot = found.slot;
     let dest = slot.dest();
     let (word, direction) = (found.word, found.direction);
     track(tables, settings, slot, word, direction, head, now);

@@ -153,7 +153,7 @@ fn patch_complete<const N: usize, P: Packet>(
 
 /// The sum of addresses, protocol and length of the transport's part.
 #[inline(always)]
-fn pseudo_sum(head: &Head) -> u16 {
+pub(crate) fn pseudo_sum(head: &Head) -> u16 {
     let length = (head.total - (head.l4 - ETH_LEN)) as u16;
     let rest = u32::from(length.to_be()) + u32::from(u16::from(head.key.protocol).to_be());
     let ends = u64::from(head.key.src.raw()) + u64::from(head.key.dst.raw());

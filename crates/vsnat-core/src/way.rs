@@ -316,7 +316,7 @@ fn stranger<T: Tables>(tables: &T, settings: Shared<Settings>, head: &Head) -> S
 }
 
 /// What is to become of a client's packet on a connection that exists.
-enum Standing {
+pub(crate) enum Standing {
     /// It goes to the connection's server.
     Goes,
     /// The client uses its port again.
@@ -326,7 +326,7 @@ enum Standing {
 }
 
 #[inline(always)]
-fn standing<T: Tables>(
+pub(crate) fn standing<T: Tables>(
     tables: &T,
     settings: Shared<Settings>,
     head: &Head,

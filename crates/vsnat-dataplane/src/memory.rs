@@ -2,6 +2,7 @@
 
 use vsnat_abi::destination::{Dest, DestCounts};
 use vsnat_abi::filter::Filter;
+use vsnat_abi::link::Link;
 use vsnat_abi::mark::MarkRule4;
 use vsnat_abi::service::{Service, View};
 use vsnat_abi::settings::Settings;
@@ -26,5 +27,6 @@ pub struct Memory {
     pub settings: Region<Settings>,
     pub filters: Region<Filter>,
     pub sweep: Region<Sweep>,
+    pub links: Region<Link>,
     pub info: Region<Info>,
 }

@@ -15,7 +15,9 @@ fn the_verifier_accepts_every_program() {
             "vsnat_outer_send",
             "vsnat_outer_alone",
             "vsnat_inner",
-            "vsnat_arm"
+            "vsnat_arm",
+            "vsnat_xdp_outer",
+            "vsnat_xdp_inner"
         ]
     );
     for info in infos {

@@ -16,6 +16,7 @@ mod engine;
 mod estimator;
 #[doc(hidden)]
 pub mod host;
+mod lanes;
 mod lock;
 #[doc(hidden)]
 pub mod netns;

@@ -18,7 +18,8 @@ use crate::host::address::{self, InterfaceAddress};
 use crate::host::bpffs::{self, Bpffs};
 use crate::host::masquerade::{self, Rules};
 use crate::host::sysctl::Setting;
-use crate::host::{arp, forwarding, neighbours};
+use crate::host::{arp, forwarding, link, neighbours};
+use crate::lanes;
 use crate::netns::Namespace;
 use crate::paths::Paths;
 use crate::preflight::{self, Host, PreflightError};
@@ -48,6 +49,8 @@ pub enum StartError {
     DataPlane { message: String },
     #[error("cannot attach to {interface}: {message}")]
     Attach { interface: String, message: String },
+    #[error("cannot attach as the file asks: {message}")]
+    Accelerate { message: String },
     #[error("the data plane refuses \"{what}\": {message}")]
     Refused { what: String, message: String },
     #[error("cannot change the host: {what}: {message}")]
@@ -235,9 +238,27 @@ fn attach(config: &Config, data_plane: &mut DataPlane) -> Result<Vec<InterfaceVi
             name: interface.to_owned(),
             side,
             attached_by: attached_by.to_string(),
+            accelerated_by: String::new(),
+            why: String::new(),
         });
     }
+    front(config, data_plane, &mut views)?;
     Ok(views)
+}
+
+/// XDP in front of TC, where it is asked for or pays.
+fn front(
+    config: &Config,
+    data_plane: &mut DataPlane,
+    views: &mut [InterfaceView],
+) -> Result<(), StartError> {
+    let links = link::all().map_err(|error| host_error("looking at the interfaces", error))?;
+    let results = lanes::accelerate(config, &links, data_plane).map_err(|error| {
+        let message = error.to_string();
+        StartError::Accelerate { message }
+    })?;
+    lanes::show(&results, views);
+    Ok(())
 }
 
 /// Leaves the interfaces and addresses of an earlier file. What fails here is

@@ -10,10 +10,12 @@ use std::time::Duration;
 use nix::net::if_::if_nametoindex;
 use vsnat_api::{InterfaceView, Side};
 use vsnat_config::Config;
+use vsnat_dataplane::Acceleration;
 
 use crate::engine::Parts;
 use crate::host::address::{self, InterfaceAddress};
 use crate::host::{forwarding, link, neighbours};
+use crate::lanes;
 use crate::start::{Setup, announce, own_networks, sides};
 
 /// An interface that is back serves after a second at most.
@@ -52,6 +54,7 @@ impl Parts {
                 (_, Some(index)) => self.returned(setup, interface, side, index),
             }
         }
+        self.data_plane.look_at_lanes();
         self.look_at_addresses(&setup.config, addresses_changed);
     }
 
@@ -63,14 +66,17 @@ impl Parts {
 
     fn returned(&mut self, setup: &Setup, interface: &str, side: Side, index: u32) {
         match self.equip(setup, interface, side) {
-            Ok(attached_by) => {
+            Ok((attached_by, accelerations)) => {
                 tracing::info!("{interface} is back; attached by {attached_by}");
                 self.interfaces.retain(|view| view.name != interface);
                 self.interfaces.push(InterfaceView {
                     name: interface.to_owned(),
                     side,
                     attached_by,
+                    accelerated_by: String::new(),
+                    why: String::new(),
                 });
+                lanes::show(&accelerations, &mut self.interfaces);
                 self.seen.indices.insert(interface.to_owned(), index);
                 self.seen.failures.remove(interface);
             }
@@ -86,7 +92,12 @@ impl Parts {
         }
     }
 
-    fn equip(&mut self, setup: &Setup, interface: &str, side: Side) -> Result<String, String> {
+    fn equip(
+        &mut self,
+        setup: &Setup,
+        interface: &str,
+        side: Side,
+    ) -> Result<(String, Vec<Acceleration>), String> {
         forwarding::enable(&[interface]).map_err(|error| format!("forwarding: {error}"))?;
         let attached = self.data_plane.attach(interface, side);
         let attached_by = attached.map_err(|error| error.to_string())?.to_string();
@@ -94,7 +105,11 @@ impl Parts {
             Side::Outer => self.put_vips(setup)?,
             Side::Inner => neighbours::watch(interface).map_err(|error| error.to_string())?,
         }
-        Ok(attached_by)
+        let links = link::all().map_err(|error| error.to_string())?;
+        // What one interface can do decides about the others too.
+        let accelerated = lanes::accelerate(&setup.config, &links, &mut self.data_plane);
+        let accelerations = accelerated.map_err(|error| error.to_string())?;
+        Ok((attached_by, accelerations))
     }
 
     fn put_vips(&mut self, setup: &Setup) -> Result<(), String> {

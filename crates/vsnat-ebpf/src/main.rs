@@ -5,6 +5,8 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod accelerator;
+mod frame;
 mod maps;
 mod packet;
 mod sweeper;

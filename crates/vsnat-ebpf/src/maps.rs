@@ -14,6 +14,7 @@ use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::Filter;
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::hop::{CLIENT_WAYS as CLIENT_WAY_ENTRIES, ClientWay, HOPS as HOP_ENTRIES, Hop};
+use vsnat_abi::link::{LINKS as LINK_PLACES, Link};
 use vsnat_abi::locality::{LOCALITIES, Locality, LocalityKey};
 use vsnat_abi::mark::{MARK_ENTRIES, MarkRule4};
 use vsnat_abi::service::{Service, ServiceKey4, View};
@@ -79,6 +80,8 @@ pub static FILTERS: Array<Filter> = Array::with_max_entries(2, BPF_F_MMAPABLE);
 pub static DENY: LpmTrie<u32, u32> = LpmTrie::with_max_entries(MAX_DENY, BPF_F_NO_PREALLOC);
 #[map]
 pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+#[map]
+pub static LINKS: Array<Link> = Array::with_max_entries(LINK_PLACES, BPF_F_MMAPABLE);
 #[map]
 pub static INFO: Array<Info> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]

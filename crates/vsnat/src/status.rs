@@ -52,14 +52,24 @@ fn interface_lines(interfaces: &[InterfaceView]) -> String {
         name,
         side,
         attached_by,
+        accelerated_by,
+        why,
     } in interfaces
     {
         let side = match side {
             Side::Outer => "outer",
             Side::Inner => "inner",
         };
+        let by = match accelerated_by.as_str() {
+            "" => attached_by.clone(),
+            front => format!("{front} and {attached_by}"),
+        };
+        let why = match why.as_str() {
+            "" => String::new(),
+            why => format!(" ({why})"),
+        };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{title:<12} {name:<15} {side}, by {attached_by}");
+        let _ = writeln!(text, "{title:<12} {name:<15} {side}, by {by}{why}");
         title = "";
     }
     text
@@ -180,11 +190,15 @@ mod tests {
                     name: "eth0".to_owned(),
                     side: Side::Outer,
                     attached_by: "tcx".to_owned(),
+                    accelerated_by: "xdp (driver)".to_owned(),
+                    why: "asked for".to_owned(),
                 },
                 InterfaceView {
                     name: "eth1".to_owned(),
                     side: Side::Inner,
                     attached_by: "clsact".to_owned(),
+                    accelerated_by: String::new(),
+                    why: String::new(),
                 },
             ],
             table: TableView {
@@ -219,7 +233,7 @@ mod tests {
         let expected = "\
 director web: vsnat 0.1.0, process 7, up 2 h 2 min
 
-interfaces   eth0            outer, by tcx
+interfaces   eth0            outer, by xdp (driver) and tcx (asked for)
              eth1            inner, by clsact
 connections  2,621 of 262,144 (1.0 %), 3 resting, 259,520 free
 memory       84.9 MB of the kernel, for all tables

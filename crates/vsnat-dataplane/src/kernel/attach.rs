@@ -86,7 +86,7 @@ pub(super) fn detach_all(pins: &Pins) -> Result<(), AttachError> {
     Ok(())
 }
 
-fn index_of(interface: &str) -> io::Result<u32> {
+pub(super) fn index_of(interface: &str) -> io::Result<u32> {
     let name = CString::new(interface)?;
     // SAFETY: a terminated string.
     match unsafe { libc::if_nametoindex(name.as_ptr()) } {
@@ -97,7 +97,7 @@ fn index_of(interface: &str) -> io::Result<u32> {
 
 /// Every interface that a pin or a mark names.
 fn attached(pins: &Pins) -> BTreeSet<(String, u32)> {
-    let folders = [pins.links(), pins.clsact(), pins.qdiscs()];
+    let folders = pins.folders();
     let files = folders.iter().flat_map(|folder| entries(folder));
     files.filter_map(|path| interface_of(&path)).collect()
 }
@@ -128,9 +128,11 @@ fn detach_one(
     };
     let file = interface_file(interface, index);
     let is_here = here == Some(index);
-    let link = pins.links().join(&file);
-    if link.exists() {
-        fs::remove_file(&link).map_err(failed(&link))?;
+    for folder in [pins.xdp(), pins.xdp_generic(), pins.links()] {
+        let link = folder.join(&file);
+        if link.exists() {
+            fs::remove_file(&link).map_err(failed(&link))?;
+        }
     }
     let filter = pins.clsact().join(&file);
     if filter.exists() {

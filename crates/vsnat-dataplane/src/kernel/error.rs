@@ -59,6 +59,12 @@ pub enum AttachError {
         interface: String,
         reason: String,
     },
+    #[error("{program} cannot stand in front of TC on {interface}: {reason}")]
+    NotAccelerated {
+        program: &'static str,
+        interface: String,
+        reason: String,
+    },
     #[error("cannot run {program}: {reason}")]
     Run {
         program: &'static str,

@@ -3,19 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, Map, MapData, ProgramArray};
-use aya::programs::{SchedClassifier, TestRun, TestRunOptions};
+use aya::programs::{Program, ProgramError, SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::table::{Info, STASH_REFILL, STASH_SHARE};
 use vsnat_abi::{map, step};
 use vsnat_api::Side;
 
-use crate::kernel::error::{chain, map_reason, program_reason};
+use crate::kernel::error::{map_reason, program_reason};
 use crate::kernel::maps::KernelMaps;
 use crate::kernel::object::{self, Object};
 use crate::kernel::pins::Pins;
-use crate::kernel::{DataPlane, Frame, OpenOptions, Origin, Program, ProgramInfo, Timed};
-use crate::{AttachError, Backend, Limits, OpenError, Plane, Timeouts};
+use crate::kernel::trial;
+use crate::kernel::{DataPlane, OpenOptions, Origin, ProgramInfo};
+use crate::{Backend, Limits, OpenError, Plane, Timeouts};
 
 pub(super) const OUTER: &str = "vsnat_outer";
 pub(super) const INNER: &str = "vsnat_inner";
@@ -33,18 +34,16 @@ const PROGRAMS: [&str; 7] = [
     INNER,
     ARM,
 ];
-/// Loaded by the first measurement only.
-const BARE: &str = "vsnat_bare";
 const ARM: &str = "vsnat_arm";
+/// In front of TC. Loaded when an interface gets them.
+const XDP_OUTER: &str = "vsnat_xdp_outer";
+const XDP_INNER: &str = "vsnat_xdp_inner";
+const ACCELERATORS: [&str; 2] = [XDP_OUTER, XDP_INNER];
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
-/// The kernel runs a test on nothing shorter than an Ethernet header.
-const SHORTEST_FRAME: [u8; 14] = [0; 14];
-/// Room for what a program adds to a packet.
-const TEST_HEADROOM: usize = 128;
 
 /// Maps that are pinned, all of them.
-pub(super) const PINNED: [&str; 27] = [
+pub(super) const PINNED: [&str; 28] = [
     map::FLOWS4,
     map::RECENT,
     map::SLOTS,
@@ -71,6 +70,7 @@ pub(super) const PINNED: [&str; 27] = [
     map::COUNTERS,
     map::SWEEP,
     map::SWEEP_TIMER,
+    map::LINKS,
     map::INFO,
 ];
 
@@ -98,73 +98,31 @@ pub fn program_infos(object: Option<PathBuf>) -> Result<Vec<ProgramInfo>, OpenEr
     let object = object::read(object.as_deref())?;
     let mut ebpf = load(&object, &Limits::default(), None)?;
     load_programs(&mut ebpf)?;
+    for name in ACCELERATORS {
+        let loaded = xdp(&mut ebpf, name);
+        loaded.map_err(|reason| OpenError::Program {
+            program: name.to_owned(),
+            reason,
+        })?;
+    }
     let info = |name: &&str| {
-        let program = classifier(&mut ebpf, name).ok()?;
-        let info = program.info().ok()?;
+        let info = match ebpf.program(name)? {
+            Program::SchedClassifier(program) => program.info(),
+            Program::Xdp(program) => program.info(),
+            _ => return None,
+        };
+        let info = info.ok()?;
         Some(ProgramInfo {
             name: (*name).to_owned(),
             verified_instructions: info.verified_instruction_count()?,
             bytes: info.size_translated()?,
         })
     };
-    Ok(PROGRAMS.iter().filter_map(info).collect())
-}
-
-pub(super) fn test_run(
-    ebpf: &mut Ebpf,
-    side: Side,
-    frame: &Frame<'_>,
-) -> Result<(i32, Vec<u8>), AttachError> {
-    let name = program_of(side);
-    let refused = |reason: String| AttachError::Run {
-        program: name,
-        reason,
-    };
-    let program = classifier(ebpf, name).map_err(|error| refused(error.to_string()))?;
-    let mut out = vec![0; frame.bytes.len() + TEST_HEADROOM];
-    let context = test_context(frame);
-    let result = program.test_run(TestRunOptions {
-        data_in: Some(frame.bytes),
-        data_out: Some(&mut out),
-        ctx_in: Some(&context),
-        ..TestRunOptions::new()
-    });
-    let result = result.map_err(|error| refused(chain(&error)))?;
-    out.truncate(result.data_size_out as usize);
-    Ok((result.return_value as i32, out))
-}
-
-pub(super) fn timed_run(
-    ebpf: &mut Ebpf,
-    program: Program,
-    frame: &Frame<'_>,
-    repeat: u32,
-) -> Result<Timed, AttachError> {
-    let name = match program {
-        Program::Side(side) => program_of(side),
-        Program::Bare => BARE,
-    };
-    let refused = |reason: String| AttachError::Run {
-        program: name,
-        reason,
-    };
-    let loaded = classifier(ebpf, name).map_err(|error| refused(error.to_string()))?;
-    if loaded.fd().is_err() {
-        let result = loaded.load();
-        result.map_err(|error| refused(program_reason(&error)))?;
-    }
-    let context = test_context(frame);
-    let result = loaded.test_run(TestRunOptions {
-        data_in: Some(frame.bytes),
-        ctx_in: Some(&context),
-        repeat,
-        ..TestRunOptions::new()
-    });
-    let result = result.map_err(|error| refused(chain(&error)))?;
-    Ok(Timed {
-        answer: result.return_value as i32,
-        ns: u32::try_from(result.duration.as_nanos()).unwrap_or(u32::MAX),
-    })
+    Ok(PROGRAMS
+        .iter()
+        .chain(&ACCELERATORS)
+        .filter_map(info)
+        .collect())
 }
 
 pub(super) fn program_of(side: Side) -> &'static str {
@@ -172,6 +130,26 @@ pub(super) fn program_of(side: Side) -> &'static str {
         Side::Outer => OUTER,
         Side::Inner => INNER,
     }
+}
+
+pub(super) fn xdp_of(side: Side) -> &'static str {
+    match side {
+        Side::Outer => XDP_OUTER,
+        Side::Inner => XDP_INNER,
+    }
+}
+
+/// An XDP program, loaded.
+pub(super) fn xdp<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp, String> {
+    let Some(program) = ebpf.program_mut(name) else {
+        return Err(format!("the eBPF object has no program {name}"));
+    };
+    let program: Result<&mut Xdp, ProgramError> = program.try_into();
+    let program = program.map_err(|error| program_reason(&error))?;
+    if program.fd().is_err() {
+        program.load().map_err(|error| program_reason(&error))?;
+    }
+    Ok(program)
 }
 
 pub(super) fn classifier<'a>(
@@ -294,6 +272,8 @@ fn load_over(
         ebpf,
         pins: pins.clone(),
         version: object.version,
+        lanes: Vec::new(),
+        accelerations: Vec::new(),
     };
     Ok((data_plane, origin))
 }
@@ -378,34 +358,13 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
 
 /// Starts the sweeper, or hands a running one over to this program.
 fn arm(ebpf: &mut Ebpf) -> Result<(), OpenError> {
-    let program = classifier(ebpf, ARM)?;
-    let result = program.test_run(TestRunOptions {
-        data_in: Some(&SHORTEST_FRAME),
-        ..TestRunOptions::new()
-    });
-    let result = result.map_err(|error| OpenError::Program {
+    let result = trial::run_empty(classifier(ebpf, ARM)?);
+    let answer = result.map_err(|reason| OpenError::Program {
         program: ARM.to_owned(),
-        reason: chain(&error),
+        reason,
     })?;
-    match result.return_value as i32 {
+    match answer {
         0 => Ok(()),
         error => Err(OpenError::Sweeper(error)),
     }
 }
-
-/// `struct __sk_buff` with nothing set but what a frame says.
-fn test_context(frame: &Frame<'_>) -> [u8; CONTEXT_LEN] {
-    let mut context = [0; CONTEXT_LEN];
-    for (at, value) in [
-        (IFINDEX_AT, frame.ifindex),
-        (GSO_SIZE_AT, frame.segment_size),
-    ] {
-        context[at..at + 4].copy_from_slice(&value.to_ne_bytes());
-    }
-    context
-}
-
-/// Size of `struct __sk_buff` and places of its fields.
-const CONTEXT_LEN: usize = 192;
-const IFINDEX_AT: usize = 40;
-const GSO_SIZE_AT: usize = 176;

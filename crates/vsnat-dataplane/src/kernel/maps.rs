@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 use std::ffi::CString;
 use std::net::Ipv4Addr;
 use vsnat_abi::counters::COUNTERS;
+use vsnat_abi::link::LINKS;
 use vsnat_abi::map;
 use vsnat_abi::mark::MARK_ENTRIES;
 use vsnat_abi::service::ServiceKey4;
@@ -50,6 +51,7 @@ impl KernelMaps {
             settings: mapped(ebpf, &mut mappings, map::SETTINGS, 1)?,
             filters: mapped(ebpf, &mut mappings, map::FILTERS, 2)?,
             sweep: mapped(ebpf, &mut mappings, map::SWEEP, 1)?,
+            links: mapped(ebpf, &mut mappings, map::LINKS, LINKS)?,
             info: mapped(ebpf, &mut mappings, map::INFO, 1)?,
         };
         Ok(KernelMaps {

@@ -3,14 +3,17 @@
 //! Pins outlive the process: a director that is killed leaves the packet path
 //! running, and the next one adopts it.
 
+mod accelerate;
 mod attach;
 mod error;
+mod features;
 mod footprint;
 mod load;
 mod mapping;
 mod maps;
 mod object;
 mod pins;
+mod trial;
 
 use aya::Ebpf;
 use ipnet::Ipv4Net;
@@ -24,10 +27,13 @@ use crate::kernel::maps::KernelMaps;
 use crate::kernel::pins::Pins;
 use crate::{Backend, BackendError, Limits, Plane, Timeouts};
 
+pub use accelerate::{Acceleration, Lane, RunBy};
 pub use attach::AttachedBy;
 pub use error::{AttachError, OpenError, RemoveError};
 pub use footprint::MapFootprint;
 pub use load::program_infos;
+use trial::Frames;
+pub use trial::{Frame, Program, Timed};
 
 /// What to open, and how large.
 #[derive(Clone, Debug)]
@@ -66,6 +72,8 @@ pub struct DataPlane {
     ebpf: Ebpf,
     pins: Pins,
     version: u64,
+    lanes: Vec<Lane>,
+    accelerations: Vec<Acceleration>,
 }
 
 impl DataPlane {
@@ -90,6 +98,27 @@ impl DataPlane {
     /// version where one is attached.
     pub fn attach(&mut self, interface: &str, side: Side) -> Result<AttachedBy, AttachError> {
         attach::attach(&mut self.ebpf, &self.pins, interface, side)
+    }
+
+    /// Puts XDP in front of TC where that is asked for or pays, and takes it
+    /// away elsewhere. To be called with every interface that is here, after
+    /// [`DataPlane::attach`].
+    pub fn accelerate(&mut self, lanes: &[Lane]) -> Result<Vec<Acceleration>, AttachError> {
+        let links = self.plane.backend().memory().links;
+        let results = accelerate::accelerate(&mut self.ebpf, &self.pins, lanes, &links)?;
+        self.lanes = lanes.to_vec();
+        self.accelerations.clone_from(&results);
+        Ok(results)
+    }
+
+    /// Looks at the lanes' MACs and at what their drivers can do now. To be
+    /// called every now and then.
+    pub fn look_at_lanes(&mut self) {
+        if self.accelerations.iter().all(|a| a.run_by.is_none()) {
+            return;
+        }
+        let links = self.plane.backend().memory().links;
+        accelerate::look(&self.lanes, &self.accelerations, &links);
     }
 
     pub fn detach(&mut self, interface: &str) -> Result<(), AttachError> {
@@ -216,44 +245,42 @@ impl DataPlane {
         side: Side,
         frame: &Frame<'_>,
     ) -> Result<(i32, Vec<u8>), AttachError> {
-        load::test_run(&mut self.ebpf, side, frame)
+        self.run(Program::Side(side), frame)
     }
 
-    /// The same, several times in a row, and how long a run took. The kernel
-    /// feeds each run with the packet as the one before it left it.
+    /// The same for any program.
+    pub fn run(
+        &mut self,
+        program: Program,
+        frame: &Frame<'_>,
+    ) -> Result<(i32, Vec<u8>), AttachError> {
+        trial::run(&mut self.ebpf, program, frame)
+    }
+
+    /// Several times in a row, and how long a run took. The kernel feeds each
+    /// run with the packet as the one before it left it.
     pub fn timed_run(
         &mut self,
         program: Program,
         frame: &Frame<'_>,
         repeat: u32,
     ) -> Result<Timed, AttachError> {
-        load::timed_run(&mut self.ebpf, program, frame, repeat)
+        trial::timed(&mut self.ebpf, program, frame, Frames::Held, repeat)
     }
-}
 
-/// What [`DataPlane::timed_run`] runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
-    Side(Side),
-    /// Redirects, and does nothing else.
-    Bare,
-}
+    /// Lets an interface drop all that arrives, for as long as this is open:
+    /// where the frames of [`DataPlane::live_run`] may end.
+    pub fn swallow(&mut self, interface: &str) -> Result<(), AttachError> {
+        trial::swallow(&mut self.ebpf, interface)
+    }
 
-/// A timed run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timed {
-    /// What the program answered last.
-    pub answer: i32,
-    /// Of one run on average.
-    pub ns: u32,
-}
-
-/// A packet for [`DataPlane::test_run`].
-#[derive(Clone, Copy, Debug)]
-pub struct Frame<'a> {
-    pub bytes: &'a [u8],
-    /// Interface it comes from, in the caller's network namespace.
-    pub ifindex: u32,
-    /// Payload of each segment it stands for, 0 if it is one packet.
-    pub segment_size: u32,
+    /// The same for a program of XDP, with frames that really leave.
+    pub fn live_run(
+        &mut self,
+        program: Program,
+        frame: &Frame<'_>,
+        repeat: u32,
+    ) -> Result<Timed, AttachError> {
+        trial::timed(&mut self.ebpf, program, frame, Frames::Live, repeat)
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! `/sys/fs/bpf/vsnat/NAME/` holds the maps; `links/INTERFACE:INDEX` the TCX links.
 //! On a kernel without TCX the folder `clsact/INTERFACE:INDEX` remembers a filter,
-//! and `qdiscs/INTERFACE:INDEX` that its qdisc is ours too.
+//! and `qdiscs/INTERFACE:INDEX` that its qdisc is ours too. `xdp/` and `xdp-generic/`
+//! hold the links of the accelerators, by the mode they were made in.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -52,8 +53,25 @@ impl Pins {
         self.root.join("qdiscs")
     }
 
-    fn folders(&self) -> [PathBuf; 3] {
-        [self.links(), self.clsact(), self.qdiscs()]
+    /// XDP links that a driver runs.
+    pub fn xdp(&self) -> PathBuf {
+        self.root.join("xdp")
+    }
+
+    /// XDP links that the kernel runs in a driver's stead.
+    pub fn xdp_generic(&self) -> PathBuf {
+        self.root.join("xdp-generic")
+    }
+
+    /// Everything that is attached has its file in one of these.
+    pub fn folders(&self) -> [PathBuf; 5] {
+        [
+            self.links(),
+            self.clsact(),
+            self.qdiscs(),
+            self.xdp(),
+            self.xdp_generic(),
+        ]
     }
 
     /// Makes the folders, and mounts the file system where it is not.

@@ -16,6 +16,7 @@ use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::{FILTER_WORDS, Filter};
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::hop::{CLIENT_WAYS, ClientWay, HOPS, Hop};
+use vsnat_abi::link::{LINKS, Link};
 use vsnat_abi::locality::{Locality, LocalityKey};
 use vsnat_abi::mark::{MARK_ENTRIES, MarkRule4};
 use vsnat_abi::service::{Service, ServiceKey4, View};
@@ -81,6 +82,7 @@ impl Model {
             }),
             filters: block(&mut blocks, 2, empty_filter),
             sweep: block(&mut blocks, 1, Sweep::default),
+            links: block(&mut blocks, LINKS, Link::default),
             info: block(&mut blocks, 1, || limits.info()),
         };
         Model {

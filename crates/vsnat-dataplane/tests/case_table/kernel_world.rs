@@ -8,9 +8,10 @@ use std::process::Command as Process;
 
 use nix::sched::{CloneFlags, setns, unshare};
 use vsnat_api::{
-    Command, CommandError, ConnectionView, ServiceView, SetTimeouts, Setting, SettingName, Side,
+    Attach, Command, CommandError, ConnectionView, ReasonCount, ServiceView, SetTimeouts, Setting,
+    SettingName, Side,
 };
-use vsnat_dataplane::{DataPlane, Frame, Limits, OpenOptions, Origin};
+use vsnat_dataplane::{DataPlane, Frame, Lane, Limits, OpenOptions, Origin, Program};
 
 use super::{Arriving, Fate, INNER_MTU, LISTENED_PORT, World};
 
@@ -18,8 +19,23 @@ const TC_ACT_UNSPEC: i32 = -1;
 const TC_ACT_SHOT: i32 = 2;
 const TC_ACT_REDIRECT: i32 = 7;
 
+/// XDP's answers.
+pub const XDP_PASS: i32 = 2;
+pub const XDP_REDIRECT: i32 = 4;
+
+/// What stands in front of the programs at TC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    Nothing,
+    Xdp,
+}
+
 pub struct KernelWorld {
     pub plane: Open,
+    front: Front,
+    /// The last frame that went up and left no trace: one like it need not be
+    /// watched, and cases that send thousands are in a hurry.
+    watched: Vec<u8>,
     name: String,
     limits: Limits,
     /// Keeps [`LISTENED_PORT`] busy.
@@ -51,6 +67,8 @@ impl KernelWorld {
         plane.set_own_networks(&[]).unwrap();
         KernelWorld {
             plane: Open(Some(plane)),
+            front: Front::Nothing,
+            watched: Vec::new(),
             name,
             limits,
             _listener: TcpListener::bind((Ipv4Addr::UNSPECIFIED, LISTENED_PORT)).unwrap(),
@@ -59,6 +77,19 @@ impl KernelWorld {
             inner: index("inner0"),
             case: 0,
         }
+    }
+
+    /// The same with XDP in front of TC on both links.
+    pub fn with_xdp(name: &str, limits: Limits) -> Self {
+        let mut world = KernelWorld::new(name, limits);
+        world.front = Front::Xdp;
+        for peer in ["outer1", "inner1"] {
+            // What is redirected into a veth is lost unless its peer polls.
+            world.plane.swallow(peer).unwrap();
+        }
+        let results = world.plane.accelerate(&lanes(Attach::Xdp));
+        results.unwrap_or_else(|error| panic!("{error}"));
+        world
     }
 
     /// Empties the world for the next case, on whatever thread that runs.
@@ -104,7 +135,63 @@ impl std::ops::DerefMut for Open {
     }
 }
 
+/// Everything that a packet may change.
+#[derive(PartialEq, Eq)]
+struct State {
+    reasons: Vec<ReasonCount>,
+    services: Vec<ServiceView>,
+    /// Without their deadlines.
+    connections: Vec<ConnectionView>,
+}
+
 impl KernelWorld {
+    pub fn frame<'a>(&self, side: Side, frame: &'a Arriving) -> Frame<'a> {
+        Frame {
+            bytes: &frame.bytes,
+            ifindex: match side {
+                Side::Outer => self.outer,
+                Side::Inner => self.inner,
+            },
+            segment_size: frame.segment_size,
+        }
+    }
+
+    fn state(&self) -> State {
+        let connections = self.connections().into_iter();
+        State {
+            reasons: self.plane.reasons(),
+            services: self.plane.services(),
+            connections: connections
+                .map(|c| ConnectionView { expires_ms: 0, ..c })
+                .collect(),
+        }
+    }
+
+    /// What XDP sends on. What it does not, it has not touched, nor anything
+    /// else.
+    fn in_front(&mut self, side: Side, frame: &Arriving) -> Option<Vec<u8>> {
+        if frame.segment_size != 0 {
+            // Frames are not merged yet when XDP sees them.
+            return None;
+        }
+        let is_watched = self.watched != frame.bytes;
+        let before = is_watched.then(|| self.state());
+        let trial = self.frame(side, frame);
+        let run = self.plane.run(Program::Xdp(side), &trial);
+        let (action, bytes) = run.unwrap_or_else(|error| panic!("{error}"));
+        match action {
+            XDP_REDIRECT => return Some(bytes),
+            XDP_PASS => {}
+            other => panic!("the program in front answered {other}"),
+        }
+        assert_eq!(bytes, frame.bytes, "what goes up keeps every byte");
+        if let Some(before) = before {
+            assert!(self.state() == before, "what goes up leaves no trace");
+            self.watched.clone_from(&frame.bytes);
+        }
+        None
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -157,21 +244,28 @@ fn links() {
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
 }
 
+/// Both links, with the same wish for each.
+pub fn lanes(attach: Attach) -> [Lane; 2] {
+    [("outer0", Side::Outer), ("inner0", Side::Inner)].map(|(interface, side)| Lane {
+        interface: interface.to_owned(),
+        side,
+        attach,
+        obstacle: None,
+    })
+}
+
 fn index(interface: &str) -> u32 {
     nix::net::if_::if_nametoindex(interface).unwrap()
 }
 
 impl World for KernelWorld {
     fn run(&mut self, side: Side, frame: &Arriving) -> (Fate, Vec<u8>) {
-        let ifindex = match side {
-            Side::Outer => self.outer,
-            Side::Inner => self.inner,
-        };
-        let frame = Frame {
-            bytes: &frame.bytes,
-            ifindex,
-            segment_size: frame.segment_size,
-        };
+        if self.front == Front::Xdp
+            && let Some(bytes) = self.in_front(side, frame)
+        {
+            return (Fate::Sent, bytes);
+        }
+        let frame = self.frame(side, frame);
         let (action, bytes) = self
             .plane
             .test_run(side, &frame)

@@ -160,16 +160,29 @@ impl Bench {
         (status.code().unwrap(), String::from_utf8(text).unwrap())
     }
 
+    /// How many interfaces have an XDP program.
+    pub fn xdp_programs(&self) -> usize {
+        let links = self.inside("ip -details -oneline link show");
+        links.matches("prog/xdp").count()
+    }
+
+    /// Runs `ip` among the neighbours.
+    pub fn in_neighbours(&self, words: &str) {
+        ip(&format!("-n {} {words}", self.neighbours()));
+    }
+
+    fn inside(&self, command: &str) -> String {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let output = Command::new("ip")
+            .args(["netns", "exec", &self.name])
+            .args(words)
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    }
+
     /// Everything a director may change on its host, its pins and files too.
     pub fn snapshot(&self) -> String {
-        let inside = |command: &str| {
-            let words: Vec<&str> = command.split_whitespace().collect();
-            let output = Command::new("ip")
-                .args(["netns", "exec", &self.name])
-                .args(words)
-                .output();
-            String::from_utf8(output.unwrap().stdout).unwrap()
-        };
+        let inside = |command: &str| self.inside(command);
         let switches = inside("sysctl -a");
         let switches = switches.lines().filter(|line| {
             let ours = line.contains("ipv4") && line.contains("forward");
@@ -180,6 +193,7 @@ impl Bench {
         text += &inside("tc filter show dev eth0 ingress");
         text += &inside("nft list ruleset");
         text += &switches.collect::<Vec<_>>().join("\n");
+        text += &format!("\n{} programs of XDP", self.xdp_programs());
         for left in [
             format!("/sys/fs/bpf/vsnat/{}", self.name),
             format!("/run/vsnat/{}.state.json", self.name),

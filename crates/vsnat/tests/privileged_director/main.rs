@@ -13,3 +13,4 @@ mod proc;
 mod refusing;
 mod serving;
 mod settings;
+mod xdp;

@@ -22,3 +22,4 @@ mod refusals;
 mod scenario;
 mod strangers;
 mod untouched;
+mod xdp;
