@@ -36,8 +36,11 @@ pub enum PeersError {
     Bench(#[from] BenchError),
     #[error(transparent)]
     Load(#[from] LoadError),
-    #[error("this vsnat has no XDP; leave it out")]
-    NoXdp,
+    #[error(
+        "XDP was in front of TC and translated no packet: the ends of the links do not receive \
+         what it sends, or leave their checksums unfinished"
+    )]
+    NotAccelerated,
     #[error("no row's name contains \"{filter}\"; the rows are: {rows}")]
     NoRow { filter: String, rows: String },
     #[error("cannot load vsnat's data plane: {0}")]

@@ -24,6 +24,7 @@ mod stage;
 mod table;
 mod verdict;
 mod vsnat;
+mod xdp;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -26,12 +26,14 @@ pub enum Peer {
 
 impl Peer {
     /// In the order of their turns: the links are set up anew only twice.
-    pub const ALL: [Peer; 5] = [
+    pub const ALL: [Peer; 7] = [
         Peer::Plain,
         Peer::VsnatTc,
         Peer::Nftables,
         Peer::Haproxy,
         Peer::Nginx,
+        Peer::PlainXdp,
+        Peer::VsnatXdp,
     ];
 
     /// Those that vsnat TC must not be behind.

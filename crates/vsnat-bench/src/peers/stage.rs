@@ -20,6 +20,7 @@ use super::report::Run;
 use super::rows::Row;
 use super::servers::Servers;
 use super::vsnat::{Loaded, Tc};
+use super::xdp::Xdp;
 use super::{Options, PeersError, machine};
 
 /// Connections that were cut at the end of a run say farewell to each other, over the
@@ -109,7 +110,7 @@ fn carriers(
             Peer::Haproxy => Box::new(Haproxy::start(network, programs, cpus)?),
             Peer::Nginx => Box::new(Nginx::start(network, programs, cpus)?),
             Peer::VsnatTc => Box::new(Tc::new(&loaded(&mut vsnat, options, network)?)),
-            Peer::VsnatXdp => return Err(PeersError::NoXdp),
+            Peer::VsnatXdp => Box::new(Xdp::new(&loaded(&mut vsnat, options, network)?)),
         };
         carriers.insert(peer, carrier);
     }

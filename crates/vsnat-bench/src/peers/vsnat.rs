@@ -66,6 +66,35 @@ impl Loaded {
     }
 }
 
+impl Loaded {
+    /// Does something with the data plane in the director's namespace.
+    pub fn inside<T: Send>(
+        &mut self,
+        work: impl FnOnce(&mut DataPlane) -> T + Send,
+    ) -> Result<T, PeersError> {
+        let plane = &mut self.plane;
+        Ok(self.namespace.run(|| work(plane))?)
+    }
+
+    pub fn attach(&mut self) -> Result<(), PeersError> {
+        self.inside(|plane| {
+            for (interface, side) in sides() {
+                plane.attach(&interface, side)?;
+            }
+            Ok(())
+        })?
+    }
+
+    pub fn detach(&mut self) -> Result<(), PeersError> {
+        self.inside(|plane| {
+            for (interface, _) in sides() {
+                plane.detach(&interface)?;
+            }
+            Ok(())
+        })?
+    }
+}
+
 impl Drop for Loaded {
     fn drop(&mut self) {
         // What cannot be removed now is removed by the next measurement.
@@ -89,32 +118,16 @@ impl Tc {
 
 impl Carrier for Tc {
     fn begin(&mut self) -> Result<(), PeersError> {
-        let Loaded {
-            plane, namespace, ..
-        } = &mut *self.loaded.borrow_mut();
-        namespace.run(|| {
-            for (interface, side) in sides() {
-                plane.attach(&interface, side)?;
-            }
-            Ok(())
-        })?
+        self.loaded.borrow_mut().attach()
     }
 
     fn end(&mut self) -> Result<(), PeersError> {
-        let Loaded {
-            plane, namespace, ..
-        } = &mut *self.loaded.borrow_mut();
-        namespace.run(|| {
-            for (interface, _) in sides() {
-                plane.detach(&interface)?;
-            }
-            Ok(())
-        })?
+        self.loaded.borrow_mut().detach()
     }
 }
 
 /// The director's interfaces, the outer one first.
-fn sides() -> impl Iterator<Item = (String, Side)> {
+pub fn sides() -> impl Iterator<Item = (String, Side)> {
     let inner = Network::inner_interfaces().map(|name| (name, Side::Inner));
     std::iter::once((OUTER_INTERFACE.to_owned(), Side::Outer)).chain(inner)
 }

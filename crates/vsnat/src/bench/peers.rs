@@ -49,25 +49,29 @@ pub struct PeersArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Contender {
     Tc,
+    Xdp,
     Nftables,
     Haproxy,
     Nginx,
 }
 
 impl Contender {
-    const ALL: [Contender; 4] = [
+    const ALL: [Contender; 5] = [
         Contender::Tc,
+        Contender::Xdp,
         Contender::Nftables,
         Contender::Haproxy,
         Contender::Nginx,
     ];
 
-    const fn peer(self) -> Peer {
+    /// Those that take turns for it: XDP has a plain routing of its own.
+    const fn peers(self) -> &'static [Peer] {
         match self {
-            Contender::Tc => Peer::VsnatTc,
-            Contender::Nftables => Peer::Nftables,
-            Contender::Haproxy => Peer::Haproxy,
-            Contender::Nginx => Peer::Nginx,
+            Contender::Tc => &[Peer::VsnatTc],
+            Contender::Xdp => &[Peer::PlainXdp, Peer::VsnatXdp],
+            Contender::Nftables => &[Peer::Nftables],
+            Contender::Haproxy => &[Peer::Haproxy],
+            Contender::Nginx => &[Peer::Nginx],
         }
     }
 }
@@ -102,8 +106,8 @@ pub fn main(args: PeersArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn options(args: &PeersArgs) -> Options {
-    let chosen = args.peers.iter().map(|contender| contender.peer());
-    let chosen: Vec<Peer> = chosen.chain([Peer::Plain]).collect();
+    let chosen = args.peers.iter().flat_map(|contender| contender.peers());
+    let chosen: Vec<Peer> = chosen.copied().chain([Peer::Plain]).collect();
     let (repetitions, run) = match args.quick {
         true => (peers::REPETITIONS_QUICK, peers::RUN_QUICK),
         false => (peers::REPETITIONS, peers::RUN),
