@@ -45,16 +45,36 @@ pub(crate) fn send<P: Packet, T: Tables>(
     let generation = settings.hop_generation();
     let next = match hop::cached(tables, slot.way(found.direction), generation, now) {
         Some(next) => next,
-        None => {
-            let (next, way) = ask(packet, tables, generation, head, &to, now);
-            slot.set_way(found.direction, way);
-            let client = client(head, found.direction, &to);
-            hop::remember(tables, found.direction, slot.dest(), client, way);
-            next
-        }
+        None => another_way(packet, tables, generation, head, &found, &to, now),
     };
     fits(packet, head, &next, vip)?;
     go(packet, tables, settings, head, found, next, now)
+}
+
+/// The way of a connection that has none, or an old one: the one that others
+/// of its server or client found lately, or the kernel's answer. A way keeps
+/// the time when it was asked, so none lives longer by being handed on.
+#[inline(always)]
+fn another_way<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    generation: u16,
+    head: &Head,
+    found: &Found,
+    to: &FlowKey4,
+    now: Coarse,
+) -> Next {
+    let (slot, direction) = (found.slot, found.direction);
+    let client = client(head, direction, to);
+    let lately = hop::remembered(tables, direction, slot.dest(), client);
+    if let Some(next) = hop::cached(tables, lately, generation, now) {
+        slot.set_way(direction, lately);
+        return next;
+    }
+    let (next, way) = ask(packet, tables, generation, head, to, now);
+    slot.set_way(direction, way);
+    hop::remember(tables, direction, slot.dest(), client, way);
+    next
 }
 
 /// The way out of a packet that nothing stands in the way of, if that is known
