@@ -15,8 +15,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// About 85 MB of kernel memory, 64 of them for the connections: a slot of
-    /// 64 bytes and two hash entries for each.
+    /// About 93 MB of kernel memory, 72 of them for the connections: a slot of
+    /// 64 bytes, two hash entries and four hints for each.
     fn default() -> Self {
         Limits {
             connections: 262_144,
