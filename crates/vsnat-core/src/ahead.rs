@@ -16,15 +16,12 @@ use crate::find::{Found, find};
 use crate::hop::Next;
 use crate::leave::{clear, go};
 use crate::parse::{ETH_LEN, Head, Part, TCP, UDP, load16, parse};
-use crate::rewrite::pseudo_sum;
+use crate::rewrite::{FRONT_TCP, FRONT_UDP, pseudo_sum};
 use crate::way::{Standing, standing};
 use crate::{Packet, Shared, Tables, Verdict};
 
 /// An IPv4 header without options.
 const IP_LEN: u32 = 20;
-/// Ethernet, IPv4 and transport header up to the checksum and with it.
-const FRONT_UDP: usize = 42;
-const FRONT_TCP: usize = 52;
 
 /// A frame that is no packet of the kernel's stack yet.
 pub trait Frame: Packet {

@@ -12,8 +12,8 @@ use vsnat_abi::net::{Be16, Be32};
 /// Ethernet, IPv4 and the ports.
 const FRONT: usize = 38;
 /// The same to the end of the checksum, without IP options.
-const FRONT_TCP: usize = 52;
-const FRONT_UDP: usize = 42;
+pub(crate) const FRONT_TCP: usize = 52;
+pub(crate) const FRONT_UDP: usize = 42;
 /// Distance of the checksum from the start of the transport header.
 const TCP_CHECKSUM: u32 = 16;
 const UDP_CHECKSUM: u32 = 6;

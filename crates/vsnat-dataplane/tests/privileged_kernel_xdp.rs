@@ -6,48 +6,17 @@
 
 mod case_table;
 
-use std::sync::{LazyLock, Mutex, PoisonError};
-
 use case_table::frame::{Flags, Frame};
-use case_table::kernel_world::{KernelWorld, XDP_PASS, XDP_REDIRECT};
+use case_table::kernel_world::{XDP_PASS, XDP_REDIRECT};
 use case_table::{Arriving, SERVER_A, World, add_server, add_service, endpoint, sent, service};
 use vsnat_api::{Protocol, Scheduler, Side};
-use vsnat_dataplane::{DataPlane, Limits, Program};
+use vsnat_dataplane::Program;
 
-/// Loading takes seconds on a slow machine: all cases share one world.
-static WORLD: LazyLock<Mutex<KernelWorld>> = LazyLock::new(|| {
-    let limits = Limits {
-        connections: 4_096,
-        services: 256,
-        servers: 1_024,
-    };
-    let world = KernelWorld::with_xdp("xdp-cases", limits);
-    // SAFETY: a function without arguments, called once when all tests are over.
-    unsafe { libc::atexit(unpin) };
-    Mutex::new(world)
-});
-
-/// A static is never dropped, and what is pinned outlives the process.
-extern "C" fn unpin() {
-    let world = WORLD.lock().unwrap_or_else(PoisonError::into_inner);
-    // Nobody is left who could be told.
-    let _ = DataPlane::remove(world.name());
+fn world(limits: Limits) -> KernelWorld {
+    KernelWorld::with_xdp("xdp-cases", limits)
 }
 
-macro_rules! cases {
-    ($($module:ident :: $case:ident),+ $(,)?) => {
-        $(
-            #[test]
-            fn $case() {
-                let mut world = WORLD.lock().unwrap_or_else(PoisonError::into_inner);
-                world.enter();
-                case_table::$module::$case(&mut *world);
-            }
-        )+
-    };
-}
-
-include!("case_table/list.rs");
+include!("case_table/in_kernel.rs");
 
 /// A client and a server that talk, on ports that differ: what each says next.
 fn talking(world: &mut KernelWorld, protocol: Protocol) -> [(Side, Frame); 2] {

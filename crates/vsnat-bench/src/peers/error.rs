@@ -26,12 +26,6 @@ pub enum PeersError {
         package: &'static str,
         folder: PathBuf,
     },
-    #[error("{program} {what}; it said: {said}")]
-    Program {
-        program: &'static str,
-        what: String,
-        said: String,
-    },
     #[error(transparent)]
     Bench(#[from] BenchError),
     #[error(transparent)]

@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 use std::net::SocketAddrV4;
 
+use vsnat_lab::servers::ServerProcess;
+
 use super::PeersError;
 use super::network::{HTTP_PORT, Network, Vip};
 use super::peer::Carrier;
-use super::program::{self, Programs, Running};
+use super::program::{self, Programs};
 
 const CONFIG: &str = include_str!("haproxy.cfg");
 
@@ -14,7 +16,7 @@ const CONFIG: &str = include_str!("haproxy.cfg");
 /// connections it does nothing.
 #[derive(Debug)]
 pub struct Haproxy {
-    _running: Running,
+    _running: ServerProcess,
 }
 
 impl Haproxy {
@@ -36,7 +38,7 @@ impl Haproxy {
         let config = program::configure(&folder, "haproxy.cfg", &config)?;
         let mut haproxy = programs.haproxy(&config);
         let director = network.director();
-        let running = Running::start(&director, "haproxy", &mut haproxy, address, &folder)?;
+        let running = ServerProcess::start(&director, "haproxy", &mut haproxy, address, &folder)?;
         Ok(Haproxy { _running: running })
     }
 }

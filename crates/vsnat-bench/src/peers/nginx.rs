@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 use std::net::SocketAddrV4;
 
+use vsnat_lab::servers::ServerProcess;
+
 use super::PeersError;
 use super::network::{ECHO_PORT, HTTP_PORT, Network, Vip};
 use super::peer::Carrier;
-use super::program::{self, Programs, Running};
+use super::program::{self, Programs};
 
 const CONFIG: &str = include_str!("nginx_stream.conf");
 
@@ -14,7 +16,7 @@ const CONFIG: &str = include_str!("nginx_stream.conf");
 /// connections it does nothing.
 #[derive(Debug)]
 pub struct Nginx {
-    _running: Running,
+    _running: ServerProcess,
 }
 
 impl Nginx {
@@ -35,7 +37,7 @@ impl Nginx {
         let config = program::configure(&folder, "nginx.conf", &config)?;
         let mut nginx = programs.nginx(&folder, &config);
         let director = network.director();
-        let running = Running::start(&director, "nginx", &mut nginx, address, &folder)?;
+        let running = ServerProcess::start(&director, "nginx", &mut nginx, address, &folder)?;
         Ok(Nginx { _running: running })
     }
 }

@@ -1,23 +1,10 @@
-//! Other people's programs: found, started in a namespace, and stopped.
+//! Other people's programs: where they are, and what they read.
 
-use std::fs::{self, File};
-use std::net::{SocketAddrV4, TcpStream};
-use std::os::unix::process::CommandExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use vsnat_lab::Namespace;
+use std::process::Command;
 
 use super::PeersError;
-
-/// A server that reads one small file listens in a blink, on a busy machine too.
-const READY_PATIENCE: Duration = Duration::from_secs(20);
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
-const POLL: Duration = Duration::from_millis(10);
 
 const HAPROXY: &str = "usr/sbin/haproxy";
 const NGINX: &str = "usr/sbin/nginx";
@@ -88,85 +75,6 @@ impl Programs {
             command.env("LD_LIBRARY_PATH", libraries);
         }
         command
-    }
-}
-
-/// A program that runs. Dropping it stops it.
-#[derive(Debug)]
-pub struct Running {
-    child: Child,
-}
-
-impl Running {
-    /// Starts a program that stays in the foreground, and waits until it listens.
-    pub fn start(
-        namespace: &Namespace,
-        name: &'static str,
-        command: &mut Command,
-        address: SocketAddrV4,
-        folder: &Path,
-    ) -> Result<Self, PeersError> {
-        let log = folder.join("output.log");
-        let failed = || PeersError::system::<std::io::Error>(format!("write {}", log.display()));
-        let output = File::create(&log).map_err(failed())?;
-        let errors = output.try_clone().map_err(failed())?;
-        command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        // A group of its own: Ctrl-C is answered here, and the program then ended.
-        command.process_group(0);
-        let mut running = Running {
-            child: namespace.spawn(command)?,
-        };
-        running.wait_listening(namespace, name, address, &log)?;
-        Ok(running)
-    }
-
-    fn wait_listening(
-        &mut self,
-        namespace: &Namespace,
-        program: &'static str,
-        address: SocketAddrV4,
-        log: &Path,
-    ) -> Result<(), PeersError> {
-        let said = || fs::read_to_string(log).unwrap_or_default();
-        let deadline = Instant::now() + READY_PATIENCE;
-        loop {
-            let ended = self.child.try_wait();
-            let ended = ended.map_err(PeersError::system(format!("look at {program}")))?;
-            if let Some(status) = ended {
-                return Err(PeersError::Program {
-                    program,
-                    what: format!("ended at once ({status})"),
-                    said: said(),
-                });
-            }
-            if namespace.run(|| TcpStream::connect(address).is_ok())? {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                return Err(PeersError::Program {
-                    program,
-                    what: format!("does not listen on {address}"),
-                    said: said(),
-                });
-            }
-            thread::sleep(POLL);
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It is a child that was not waited for: the number is still its own.
-        let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
-        let deadline = Instant::now() + STOP_PATIENCE;
-        while Instant::now() < deadline {
-            match self.child.try_wait() {
-                Ok(None) => thread::sleep(POLL),
-                Ok(Some(_)) | Err(_) => return,
-            }
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

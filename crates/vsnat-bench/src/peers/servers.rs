@@ -9,11 +9,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
+use vsnat_lab::servers::ServerProcess;
 use vsnat_lab::{LabError, Namespace};
 
 use super::PeersError;
 use super::network::{ECHO_PORT, HTTP_PORT, Network};
-use super::program::{self, Programs, Running};
+use super::program::{self, Programs};
 use super::rows::Document;
 
 const CONFIG: &str = include_str!("nginx_server.conf");
@@ -28,7 +29,7 @@ const DATAGRAM_MAX_BYTES: usize = 65536;
 /// All real servers. Dropping it stops them.
 #[derive(Debug)]
 pub struct Servers {
-    _web: Vec<Running>,
+    _web: Vec<ServerProcess>,
     _echo: Vec<Echo>,
 }
 
@@ -74,7 +75,7 @@ fn nginx(
     address: SocketAddrV4,
     folder: &Path,
     documents: &Path,
-) -> Result<Running, PeersError> {
+) -> Result<ServerProcess, PeersError> {
     let config = program::filled(
         CONFIG,
         &[
@@ -85,7 +86,8 @@ fn nginx(
     );
     let config = program::configure(folder, "nginx.conf", &config)?;
     let mut nginx = programs.nginx(folder, &config);
-    Running::start(namespace, "nginx", &mut nginx, address, folder)
+    let started = ServerProcess::start(namespace, "nginx", &mut nginx, address, folder)?;
+    Ok(started)
 }
 
 /// A thread that sends each datagram back. Dropping it stops it.

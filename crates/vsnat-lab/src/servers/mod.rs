@@ -18,6 +18,7 @@ use std::str::FromStr;
 
 pub use capacity::Capacity;
 pub use document::{DOCUMENT_BYTES, document};
+pub use process::ServerProcess;
 
 use crate::LabError;
 use crate::namespace::Namespace;

@@ -24,7 +24,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A web server's process. Dropping it stops it.
 #[derive(Debug)]
-pub(crate) struct ServerProcess {
+pub struct ServerProcess {
     child: Child,
     at_drop: AtDrop,
 }
