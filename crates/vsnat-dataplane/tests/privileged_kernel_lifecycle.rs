@@ -10,10 +10,12 @@
 
 mod case_table;
 
+use std::collections::BTreeSet;
 use std::process::Command as Process;
 use std::time::{Duration, Instant};
 
-use aya::maps::{Array, Map, MapData};
+use aya::maps::{Array, Map, MapData, MapInfo, loaded_maps};
+use aya::programs::loaded_programs;
 use case_table::frame::{Flags, Frame as Packet, read};
 use case_table::kernel_world::KernelWorld;
 use case_table::wire::Wire;
@@ -242,6 +244,44 @@ fn write_abi_version(name: &str, version: u32) {
     let mut words = info.get(&0, 0).unwrap();
     words[0] = version;
     info.set(0, words, 0).unwrap();
+}
+
+/// Programs of two directors work on one packet while one takes over.
+#[test]
+fn the_programs_share_every_map_with_those_that_follow_them() {
+    let mut world = KernelWorld::new("share", LIMITS);
+    web(&mut world);
+    attach(&mut world);
+    let pins = std::fs::read_dir(format!("/sys/fs/bpf/vsnat/{}", world.name())).unwrap();
+    // The links have a folder there.
+    let pinned: BTreeSet<u32> = pins
+        .filter_map(|pin| Some(MapInfo::from_pin(pin.ok()?.path()).ok()?.id()))
+        .collect();
+    let mut programs = 0;
+    for program in loaded_programs().flatten() {
+        // Another one's, or gone since.
+        let Ok(Some(ids)) = program.map_ids() else {
+            continue;
+        };
+        if !ids.iter().any(|id| pinned.contains(id)) {
+            continue;
+        }
+        programs += 1;
+        for map in loaded_maps().flatten() {
+            let is_ours = ids.contains(&map.id());
+            // What a program was given when it was loaded is its own.
+            let is_constant = map
+                .name_as_str()
+                .is_some_and(|name| name.contains(".rodata"));
+            assert!(
+                !is_ours || is_constant || pinned.contains(&map.id()),
+                "{:?} of {:?} is not pinned",
+                map.name_as_str(),
+                program.name_as_str()
+            );
+        }
+    }
+    assert!(programs > 0);
 }
 
 #[test]

@@ -42,13 +42,16 @@ const ACCELERATORS: [&str; 2] = [XDP_OUTER, XDP_INNER];
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 
-/// Maps that are pinned, all of them.
-pub(super) const PINNED: [&str; 28] = [
+/// Maps that are pinned: all of them. While a director takes over, its programs
+/// and those of the one before it work hand in hand on one packet; a map that
+/// they did not share would lose what the first of them leaves to the next.
+pub(super) const PINNED: [&str; 29] = [
     map::FLOWS4,
     map::RECENT,
     map::SLOTS,
     map::FREE,
     map::STASH,
+    map::DECISION,
     map::SHARED,
     map::SERVICE_KEYS,
     map::SERVER_KEYS,
