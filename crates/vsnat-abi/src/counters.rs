@@ -25,7 +25,8 @@ pub enum Reason {
     Martian = 8,
     /// Dropped: a denied source.
     Denied = 9,
-    /// Dropped: a fragment.
+    /// Dropped: a later fragment to a VIP, before the first one; or a fragment
+    /// that cannot be translated alone (SCTP, a one-packet service).
     Fragment = 10,
     /// Refused: no server can take the connection.
     NoServer = 11,
@@ -66,10 +67,12 @@ pub enum Reason {
     UnknownToServer = 28,
     /// Translated by XDP, in front of TC; forwarded or returned too.
     Accelerated = 29,
+    /// An ICMP error about a packet of a connection, translated.
+    ErrorTranslated = 30,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 30] = [
+    pub const ALL: [Reason; 31] = [
         Reason::Seen,
         Reason::Forwarded,
         Reason::Returned,
@@ -100,6 +103,7 @@ impl Reason {
         Reason::TemplateRace,
         Reason::UnknownToServer,
         Reason::Accelerated,
+        Reason::ErrorTranslated,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -134,6 +138,7 @@ impl Reason {
             Reason::TemplateRace => "template_race",
             Reason::UnknownToServer => "unknown_to_server",
             Reason::Accelerated => "accelerated",
+            Reason::ErrorTranslated => "error_translated",
         }
     }
 

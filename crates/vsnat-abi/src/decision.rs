@@ -4,6 +4,7 @@
 //! first has decided, the second finds in a place of that CPU.
 
 use crate::flow::FlowKey4;
+use crate::net::Be32;
 use crate::service::ServiceKey4;
 
 /// Written and read by the packet path only.
@@ -21,9 +22,15 @@ pub struct Decision {
     pub control: u32,
     /// One of [`decided`].
     pub what: u32,
+    /// What the sender is told, if the packet is refused: one of [`told`], by
+    /// whom, and the MTU of the next link where that is told.
+    pub told: u32,
+    pub teller: Be32,
+    pub mtu: u32,
+    pub zero: u32,
 }
 
-const _: () = assert!(size_of::<Decision>() == 40);
+const _: () = assert!(size_of::<Decision>() == 56);
 
 pub mod decided {
     /// The packet opens a connection.
@@ -32,4 +39,11 @@ pub mod decided {
     pub const REOPEN: u32 = 3;
     /// It opens one in the place of a connection whose server was deleted.
     pub const REPLACE: u32 = 4;
+}
+
+/// ICMP messages; see `vsnat_core::icmp`.
+pub mod told {
+    pub const PORT_UNREACHABLE: u32 = 0;
+    pub const FRAGMENTATION_NEEDED: u32 = 1;
+    pub const TIME_EXCEEDED: u32 = 2;
 }

@@ -12,6 +12,7 @@ pub mod decision;
 pub mod destination;
 pub mod filter;
 pub mod flow;
+pub mod fragment;
 pub mod hop;
 pub mod link;
 pub mod locality;
@@ -25,7 +26,7 @@ pub mod table;
 pub mod time;
 
 /// Version of every layout in this crate.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Places of the step map: the programs that go on where another one ends.
 pub mod step {
@@ -37,7 +38,19 @@ pub mod step {
     pub const OUTER_SEND: u32 = 2;
     /// The clients' side: a packet goes to a server without a connection.
     pub const OUTER_ALONE: u32 = 3;
-    pub const COUNT: u32 = 4;
+    /// The clients' side: an ICMP error.
+    pub const OUTER_ERROR: u32 = 4;
+    /// The servers' side: an ICMP error.
+    pub const INNER_ERROR: u32 = 5;
+    /// The servers' side: a fragment.
+    pub const INNER_PART: u32 = 6;
+    /// The clients' side: a fragment.
+    pub const OUTER_PART: u32 = 7;
+    /// The clients' side: a sender is told that his packet is refused.
+    pub const OUTER_REFUSE: u32 = 8;
+    /// The servers' side: a packet that has no connection, or cannot go on.
+    pub const INNER_REST: u32 = 9;
+    pub const COUNT: u32 = 10;
 }
 
 /// Names of the maps, as the programs declare them and as they are pinned.
@@ -62,6 +75,7 @@ pub mod map {
     pub const SETTINGS: &str = "SETTINGS";
     pub const MARKS: &str = "MARKS";
     pub const LOCALITY: &str = "LOCALITY";
+    pub const FRAGMENTS: &str = "FRAGMENTS";
     pub const FILTERS: &str = "FILTERS";
     pub const DENY: &str = "DENY";
     pub const COUNTERS: &str = "COUNTERS";

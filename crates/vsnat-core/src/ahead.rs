@@ -65,9 +65,13 @@ pub fn inner<F: Frame, T: Tables>(frame: &mut F, tables: &mut T) -> Option<Verdi
 #[inline(always)]
 fn plain<F: Frame>(frame: &mut F) -> Option<Head> {
     let head = parse(frame)?;
-    let is_plain = head.part == Part::Whole && head.l4 == ETH_LEN + IP_LEN;
-    let is_ours = head.key.protocol == TCP || head.key.protocol == UDP;
-    (is_plain && is_ours).then_some(head)
+    if head.part != Part::Whole || head.l4 != ETH_LEN + IP_LEN {
+        return None;
+    }
+    match head.key.protocol {
+        TCP | UDP => Some(head),
+        _ => None,
+    }
 }
 
 #[inline(always)]

@@ -3,12 +3,13 @@
 //! Read back it is numbers that the verifier knows nothing of: the ways that
 //! led to a decision are not followed once more behind it.
 
-use vsnat_abi::decision::{Decision, decided};
+use vsnat_abi::decision::{Decision, decided, told};
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::net::Be32;
 
 use crate::Shared;
 use crate::find::same;
+use crate::icmp::{Answer, Kind};
 use crate::open::Closed;
 use crate::persist::Kept;
 use crate::target::{Came, Target};
@@ -28,6 +29,31 @@ impl Shared<Decision> {
             Closed::Reused => decided::REOPEN,
             Closed::ServerGone => decided::REPLACE,
         };
+    }
+
+    /// The packet is refused.
+    #[inline(always)]
+    pub(crate) fn write_answer(self, key: &FlowKey4, answer: Answer) {
+        let place = self.place();
+        place.key = *key;
+        place.teller = answer.from;
+        place.mtu = u32::from(answer.mtu);
+        place.told = match answer.kind {
+            Kind::PortUnreachable => told::PORT_UNREACHABLE,
+            Kind::FragmentationNeeded => told::FRAGMENTATION_NEEDED,
+            Kind::TimeExceeded => told::TIME_EXCEEDED,
+        };
+    }
+
+    #[inline(always)]
+    pub(crate) fn answer(self) -> Answer {
+        let place = self.place();
+        let kind = match place.told {
+            told::FRAGMENTATION_NEEDED => Kind::FragmentationNeeded,
+            told::TIME_EXCEEDED => Kind::TimeExceeded,
+            _ => Kind::PortUnreachable,
+        };
+        Answer::new(kind, place.mtu as u16, place.teller)
     }
 
     /// Whether it was decided about this packet.

@@ -38,6 +38,12 @@ pub(crate) fn find<T: Tables>(
     Some(found)
 }
 
+/// The same without the hint: for packets that most likely have no connection.
+#[inline(always)]
+pub(crate) fn look_up<T: Tables>(tables: &T, key: &FlowKey4) -> Option<Found> {
+    prove(tables, key, tables.flow(key)?)
+}
+
 /// A reference says where, the slot says whether.
 ///
 /// The kernel may recycle a hash element while it is read, a recent flow may be

@@ -10,8 +10,8 @@ use vsnat_abi::time::Coarse;
 use crate::find::Found;
 use crate::hop::{self, Next, Way};
 use crate::icmp::{Answer, Kind};
-use crate::parse::{ETH_LEN, Head};
-use crate::rewrite::{Macs, translate};
+use crate::parse::{ETH_LEN, FRONT_IP, Head, Part};
+use crate::rewrite::{Macs, translate, write_macs};
 use crate::track::track;
 use crate::verdict::Stop;
 use crate::{Packet, RouteQuery, Shared, Tables, Verdict};
@@ -41,14 +41,28 @@ pub(crate) fn send<P: Packet, T: Tables>(
     let vip = vip(head, found.direction, &found.other);
     alive(head, vip)?;
     let to = found.other.reversed();
-    let slot = found.slot;
-    let generation = settings.hop_generation();
-    let next = match hop::cached(tables, slot.way(found.direction), generation, now) {
-        Some(next) => next,
-        None => another_way(packet, tables, generation, head, &found, &to, now),
-    };
+    let next = way_out(packet, tables, settings, head, &found, &to, now);
     fits(packet, head, &next, vip)?;
     go(packet, tables, settings, head, found, next, now)
+}
+
+/// The way out of a packet of a connection.
+#[inline(always)]
+pub(crate) fn way_out<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: &Found,
+    to: &FlowKey4,
+    now: Coarse,
+) -> Next {
+    let generation = settings.hop_generation();
+    let way = found.slot.way(found.direction);
+    match hop::cached(tables, way, generation, now) {
+        Some(next) => next,
+        None => another_way(packet, tables, generation, head, found, to, now),
+    }
 }
 
 /// The way of a connection that has none, or an old one: the one that others
@@ -111,7 +125,10 @@ pub(crate) fn go<P: Packet, T: Tables>(
     let slot = found.slot;
     let dest = slot.dest();
     let (word, direction) = (found.word, found.direction);
-    track(tables, settings, slot, word, direction, head, now);
+    // The first piece of a datagram has told what there is to tell.
+    if head.part != Part::Later {
+        track(tables, settings, slot, word, direction, head, now);
+    }
     account(tables, direction, dest, head);
     leave(packet, tables, head, &to, next)
 }
@@ -194,7 +211,7 @@ fn ask<P: Packet, T: Tables>(
 /// What the next link cannot take must not be sent: a redirect would put it on
 /// the wire whole and tell nobody.
 #[inline(always)]
-fn fits<P: Packet>(packet: &P, head: &Head, next: &Next, vip: Be32) -> Result<(), Stop> {
+pub(crate) fn fits<P: Packet>(packet: &P, head: &Head, next: &Next, vip: Be32) -> Result<(), Stop> {
     if *next == Next::NoRoute {
         return Err(Stop::drop(Reason::NoRoute));
     }
@@ -255,6 +272,40 @@ fn leave<P: Packet, T: Tables>(
         } => {
             tables.count(Reason::NeighbourAsked);
             translate(packet, head, to, None).ok_or(Stop::drop(Reason::Kernel))?;
+            Ok(Verdict::Neighbour { ifindex, next_hop })
+        }
+        Next::NoRoute => Err(Stop::drop(Reason::NoRoute)),
+    }
+}
+
+/// Sends on what was rewritten by other means.
+#[inline(always)]
+pub(crate) fn depart<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    next: Next,
+) -> Result<Verdict, Stop> {
+    match next {
+        Next::Cached {
+            ifindex,
+            dst_mac,
+            src_mac,
+            ..
+        } => {
+            let macs = Macs {
+                dst: dst_mac,
+                src: src_mac,
+            };
+            let front = packet
+                .front::<FRONT_IP>()
+                .ok_or(Stop::drop(Reason::Kernel))?;
+            write_macs(front, macs);
+            Ok(Verdict::Redirect { ifindex })
+        }
+        Next::Asked {
+            ifindex, next_hop, ..
+        } => {
+            tables.count(Reason::NeighbourAsked);
             Ok(Verdict::Neighbour { ifindex, next_hop })
         }
         Next::NoRoute => Err(Stop::drop(Reason::NoRoute)),

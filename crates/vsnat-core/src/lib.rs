@@ -24,6 +24,8 @@ mod open;
 mod packet;
 mod parse;
 mod persist;
+mod pieces;
+mod quote;
 mod rewrite;
 pub mod schedule;
 pub mod sctp;

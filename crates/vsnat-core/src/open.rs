@@ -288,7 +288,9 @@ fn no_server(head: &Head) -> Stop {
 }
 
 /// A connection ends before its time.
-#[inline(always)]
+///
+/// On the eBPF target a function of its own: it is asked for in several places.
+#[cfg_attr(target_arch = "bpf", inline(never))]
 pub(crate) fn end<T: Tables>(
     tables: &mut T,
     settings: Shared<Settings>,

@@ -26,7 +26,7 @@ const FRAGMENT: u16 = 0x3fff;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
 /// Ethernet, IPv4 without options, and the shortest transport header.
-const FRONT_IP: usize = 34;
+pub(crate) const FRONT_IP: usize = 34;
 const FRONT_UDP: usize = 42;
 const FRONT_TCP: usize = 54;
 /// An SCTP header, and with it the header of its first chunk.
@@ -66,16 +66,10 @@ pub(crate) struct Head {
 /// `None` for everything that is not IPv4 TCP, UDP or SCTP, or is cut short.
 #[inline(always)]
 pub(crate) fn parse<P: Packet>(packet: &mut P) -> Option<Head> {
-    let front = packet.front::<FRONT_IP>()?;
-    if load16(front, 12).bytes() != ETHERTYPE_IPV4 {
-        return None;
-    }
+    let front = front_of_ip(packet)?;
     let version_ihl = front[14];
     let protocol = front[23];
-    if version_ihl >> 4 != 4
-        || version_ihl & 0xf < 5
-        || (protocol != TCP && protocol != UDP && protocol != SCTP)
-    {
+    if protocol != TCP && protocol != UDP && protocol != SCTP {
         return None;
     }
     let fragment = load16(front, 20).host();
@@ -103,9 +97,12 @@ pub(crate) fn parse<P: Packet>(packet: &mut P) -> Option<Head> {
         // cannot hold it.
         head.total = packet.length().wrapping_sub(ETH_LEN);
     }
-    if head.total < l4 - ETH_LEN + TRANSPORT_MIN
-        || head.total > packet.length().wrapping_sub(ETH_LEN)
-    {
+    let least = match head.part {
+        Part::Whole | Part::First => TRANSPORT_MIN,
+        // The last piece may be a single byte.
+        Part::Later => 0,
+    };
+    if head.total < l4 - ETH_LEN + least || head.total > packet.length().wrapping_sub(ETH_LEN) {
         // The stack counts and drops what lies about its length.
         return None;
     }
@@ -121,6 +118,19 @@ pub(crate) fn parse<P: Packet>(packet: &mut P) -> Option<Head> {
         _ => transport_behind_options(packet, &mut head)?,
     }
     Some(head)
+}
+
+/// The start of an IPv4 packet of any protocol.
+#[inline(always)]
+pub(crate) fn front_of_ip<P: Packet>(packet: &mut P) -> Option<&mut [u8; FRONT_IP]> {
+    let front = packet.front::<FRONT_IP>()?;
+    if load16(front, 12).bytes() != ETHERTYPE_IPV4 {
+        return None;
+    }
+    if front[14] >> 4 != 4 || front[14] & 0xf < 5 {
+        return None;
+    }
+    Some(front)
 }
 
 #[inline(always)]

@@ -4,7 +4,7 @@
 use vsnat_abi::flow::FlowKey4;
 
 use crate::checksum::{difference, fold16, fold32, patch};
-use crate::parse::{ETH_LEN, Head, SCTP, UDP, load16, store16, store32};
+use crate::parse::{ETH_LEN, FRONT_IP, Head, Part, SCTP, UDP, load16, store16, store32};
 use crate::sctp::{self, crc32c};
 use crate::{Checksum, Packet};
 use vsnat_abi::net::{Be16, Be32};
@@ -38,6 +38,15 @@ pub(crate) fn translate<P: Packet>(
         [from.src.raw(), from.dst.raw()],
         [to.src.raw(), to.dst.raw()],
     );
+    if head.part == Part::Later {
+        // It may end right behind the IP header.
+        let front = packet.front::<FRONT_IP>()?;
+        if let Some(macs) = macs {
+            write_macs(front, macs);
+        }
+        write_ip(front, to, addresses);
+        return Some(());
+    }
     let front = packet.front::<FRONT>()?;
     if let Some(macs) = macs {
         write_macs(front, macs);
@@ -54,7 +63,7 @@ pub(crate) fn translate<P: Packet>(
 }
 
 #[inline(always)]
-fn write_macs(front: &mut [u8; FRONT], macs: Macs) {
+pub(crate) fn write_macs<const N: usize>(front: &mut [u8; N], macs: Macs) {
     store32(front, 0, Be32::from_raw(macs.dst as u32));
     store16(front, 4, Be16::from_raw((macs.dst >> 32) as u16));
     store16(front, 6, Be16::from_raw(macs.src as u16));
@@ -63,7 +72,7 @@ fn write_macs(front: &mut [u8; FRONT], macs: Macs) {
 
 /// Addresses, and one less to live.
 #[inline(always)]
-fn write_ip(front: &mut [u8; FRONT], to: &FlowKey4, addresses: u32) {
+pub(crate) fn write_ip<const N: usize>(front: &mut [u8; N], to: &FlowKey4, addresses: u32) {
     let ttl_before = load16(front, 22);
     let [ttl, protocol] = ttl_before.bytes();
     let ttl_after = Be16::from_bytes([ttl.wrapping_sub(1), protocol]);

@@ -4,6 +4,7 @@ use vsnat_abi::counters::Reason;
 use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::flow::{FlowKey4, FlowRef};
+use vsnat_abi::fragment::FragmentKey4;
 use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::locality::{Locality, LocalityKey};
 use vsnat_abi::mark::MarkRule4;
@@ -69,6 +70,10 @@ pub trait Tables {
     fn remove_flow(&mut self, key: &FlowKey4);
     /// A cell of the map of recent flows.
     fn recent(&self, place: u32) -> Option<Shared<u64>>;
+
+    /// Where the first piece of a datagram went.
+    fn fragment(&self, key: &FragmentKey4) -> Option<u64>;
+    fn put_fragment(&mut self, key: &FragmentKey4, value: u64);
 
     /// Zero, but the verifier must not know: what it knows of a loop's sums it
     /// would follow apart, round by round.

@@ -6,9 +6,12 @@
 //! [`outer`] sends on what belongs to a connection and leaves everything else
 //! untouched and uncounted; [`outer_choose`] finds service and server;
 //! [`outer_open`] opens the connection, and [`outer_send`] sends what belongs
-//! to it now; [`outer_alone`] sends what leaves no connection behind. On the
-//! servers' side one function does. Everything that is not translated leaves
-//! by a [`Stop`], and [`settle`] is the one table that says what each means.
+//! to it now; [`outer_refuse`] tells a sender why nothing does, [`outer_alone`]
+//! sends what leaves no connection behind,
+//! [`outer_part`] later fragments, and [`outer_error`] what speaks of a
+//! connection. On the servers' side there are [`inner`], [`inner_rest`],
+//! [`inner_part`] and [`inner_error`]. Everything that is not translated leaves by a [`Stop`], and
+//! [`settle`] is the one table that says what each means.
 
 use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::dest_state;
@@ -16,11 +19,13 @@ use vsnat_abi::filter::{FILTER_SERVERS, FILTER_VIPS};
 use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, deny, flag};
 
-use crate::find::{Found, find};
+use crate::find::{Found, find, look_up};
 use crate::icmp::{self, Answer, Kind};
 use crate::leave::{alive, send, send_alone};
 use crate::open::{Closed, Wish, admit, choose, end, is_reuse, open, spare};
 use crate::parse::{Head, Part, RST, SCTP, TCP, UDP, parse};
+use crate::pieces::{later, remember, remember_foreign};
+use crate::quote::{error, is_error};
 use crate::target::{is_nobodys, target};
 use crate::verdict::{Action, Stop};
 use crate::{Packet, Shared, Tables, Verdict, alone, sctp};
@@ -33,6 +38,13 @@ pub enum Step {
     Open,
     Send,
     Alone,
+    Refuse,
+    /// A server's packet without the short way.
+    Rest,
+    /// It is an ICMP error.
+    Error,
+    /// It is a piece of a datagram.
+    Part,
 }
 
 /// A packet that arrived from the clients' side. Unless it is done, nothing has
@@ -41,7 +53,7 @@ pub enum Step {
 pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     tables.count(Reason::Seen);
     let Some(head) = parse(packet) else {
-        return Step::Done(not_ours(tables));
+        return other(packet, tables);
     };
     if !tables.filter(FILTER_VIPS, head.key.dst) || !packet.is_for_host() {
         return Step::Done(not_ours(tables));
@@ -49,8 +61,9 @@ pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     let Some(settings) = tables.settings() else {
         return Step::Done(not_ours(tables));
     };
-    if head.part != Part::Whole {
-        return Step::Choose;
+    match head.part {
+        Part::Whole => {}
+        Part::First | Part::Later => return Step::Part,
     }
     let Some(found) = find(tables, settings, &head.key) else {
         if is_nobodys(tables, settings, &head.key) {
@@ -82,7 +95,21 @@ pub fn outer_choose<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Ste
     };
     match decide(packet, tables, &head) {
         Ok(step) => step,
-        Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
+        Err(stop) => turn_away(tables, &head, stop),
+    }
+}
+
+/// Tells the sender what [`outer_choose`] decided that he should know.
+#[inline(always)]
+pub fn outer_refuse<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+    let Some(head) = parse(packet) else {
+        return not_ours(tables);
+    };
+    match tables.decision() {
+        Some(decision) if decision.is_for(&head.key) => {
+            icmp::answer(packet, tables, &head, decision.answer())
+        }
+        Some(_) | None => in_silence(tables, Stop::drop(Reason::OpenRace)),
     }
 }
 
@@ -127,20 +154,108 @@ pub fn outer_alone<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verd
     }
 }
 
+/// A piece of a client's datagram: the first goes the way of whole packets, if
+/// it is ours.
+#[inline(always)]
+pub fn outer_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    let Some(head) = parse(packet) else {
+        return Step::Done(not_ours(tables));
+    };
+    if head.part == Part::Later {
+        let sent = later(packet, tables, &head, Direction::Forward);
+        return Step::Done(sent.unwrap_or_else(|stop| in_silence(tables, stop)));
+    }
+    match first(packet, tables, &head) {
+        Ok(()) => Step::Choose,
+        Err(stop) => Step::Done(in_silence(tables, stop)),
+    }
+}
+
+/// An ICMP error from the clients' side.
+#[inline(always)]
+pub fn outer_error<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+    error(packet, tables, Direction::Forward)
+}
+
 /// A packet that arrived from the servers' side.
 #[inline(always)]
-pub fn inner<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+pub fn inner<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     tables.count(Reason::Seen);
+    let Some(head) = parse(packet) else {
+        return other(packet, tables);
+    };
+    if !tables.filter(FILTER_SERVERS, head.key.src) || !packet.is_for_host() {
+        return Step::Done(not_ours(tables));
+    }
+    if head.part != Part::Whole {
+        return Step::Part;
+    }
+    let Some(settings) = tables.settings() else {
+        return Step::Done(not_ours(tables));
+    };
+    let Some(found) = find(tables, settings, &head.key) else {
+        if settings.has(flag::HAS_ONE_PACKET | flag::NAT_ICMP_SEND) {
+            return Step::Rest;
+        }
+        return Step::Done(not_ours(tables));
+    };
+    if found.direction != Direction::Reply {
+        return Step::Done(not_ours(tables));
+    }
+    let now = tables.now();
+    match send(packet, tables, settings, &head, found, now) {
+        Ok(verdict) => Step::Done(verdict),
+        // What comes after the first changed byte can only be dropped.
+        Err(stop) if stop.reason == Reason::Kernel => {
+            tables.count(Reason::Kernel);
+            Step::Done(Verdict::Drop)
+        }
+        Err(_) => Step::Rest,
+    }
+}
+
+/// What [`inner`] left: a server's packet that cannot go on, or that has no
+/// connection.
+#[inline(always)]
+pub fn inner_rest<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
     let Some(head) = parse(packet) else {
         return not_ours(tables);
     };
-    if !tables.filter(FILTER_SERVERS, head.key.src) || !packet.is_for_host() {
-        return not_ours(tables);
-    }
     match from_server(packet, tables, &head) {
         Ok(verdict) => verdict,
         Err(stop) => settle(packet, tables, &head, stop),
     }
+}
+
+/// A piece of a datagram from the servers' side.
+#[inline(always)]
+pub fn inner_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+    let Some(head) = parse(packet) else {
+        return not_ours(tables);
+    };
+    if head.part == Part::Later {
+        let sent = later(packet, tables, &head, Direction::Reply);
+        return sent.unwrap_or_else(|stop| in_silence(tables, stop));
+    }
+    match first_from_server(packet, tables, &head) {
+        Ok(verdict) => verdict,
+        Err(stop) => settle(packet, tables, &head, stop),
+    }
+}
+
+/// An ICMP error from the servers' side.
+#[inline(always)]
+pub fn inner_error<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+    error(packet, tables, Direction::Reply)
+}
+
+/// What is neither TCP nor UDP nor SCTP.
+#[inline(always)]
+fn other<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    if is_error(packet) {
+        return Step::Error;
+    }
+    Step::Done(not_ours(tables))
 }
 
 #[inline(always)]
@@ -164,24 +279,44 @@ fn settle<P: Packet, T: Tables>(
     }
 }
 
+/// The same where the answer is left to a program of its own.
+#[inline(always)]
+fn turn_away<T: Tables>(tables: &mut T, head: &Head, stop: Stop) -> Step {
+    if stop.action == Action::Refuse
+        && let Some(decision) = tables.decision()
+    {
+        tables.count_one_of(stop.reason);
+        decision.write_answer(&head.key, stop.answer);
+        return Step::Refuse;
+    }
+    Step::Done(in_silence(tables, stop))
+}
+
+/// The same for what nobody is told about: error messages, and pieces that are
+/// not the first (RFC 1122 §3.2.2).
+#[inline(always)]
+pub(crate) fn in_silence<T: Tables>(tables: &mut T, stop: Stop) -> Verdict {
+    tables.count_one_of(stop.reason);
+    match stop.action {
+        Action::Pass => Verdict::Pass,
+        Action::Drop | Action::Refuse => Verdict::Drop,
+    }
+}
+
 /// Decides what becomes of a client's packet.
 #[inline(always)]
 fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> Result<Step, Stop> {
     let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
-    let found = match head.part {
-        Part::Whole => find(tables, settings, &head.key),
-        Part::First | Part::Later => return Err(fragment(packet, tables, settings, head)),
-    };
     let now = tables.now();
     let decision = tables.decision().ok_or(Stop::drop(Reason::Kernel))?;
-    let mut closed = Closed::None;
-    if let Some(found) = found {
-        match standing(tables, settings, head, &found)? {
+    let closed = match look_up(tables, &head.key) {
+        None => Closed::None,
+        Some(found) => match standing(tables, settings, head, &found)? {
             Standing::Goes => return Ok(Step::Send),
-            Standing::Reused => closed = Closed::Reused,
-            Standing::ServerGone => closed = Closed::ServerGone,
-        }
-    }
+            Standing::Reused => Closed::Reused,
+            Standing::ServerGone => Closed::ServerGone,
+        },
+    };
     let target = target(packet, tables, settings, &head.key);
     if !target.is_found() {
         if closed == Closed::ServerGone {
@@ -222,6 +357,25 @@ fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> 
     Ok(Step::Open)
 }
 
+/// Whether the first piece of a datagram goes the way of whole packets.
+#[inline(always)]
+fn first<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> Result<(), Stop> {
+    let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
+    if look_up(tables, &head.key).is_some() {
+        return Ok(());
+    }
+    let target = target(packet, tables, settings, &head.key);
+    if !target.is_found() {
+        remember_foreign(packet, tables, head);
+        return Err(target.stop());
+    }
+    // Nothing would remember the way for the other pieces.
+    if target.is_one_packet() && head.key.protocol == UDP {
+        return Err(Stop::drop(Reason::Fragment));
+    }
+    Ok(())
+}
+
 #[inline(always)]
 fn carry_out<T: Tables>(tables: &mut T, head: &Head) -> Result<(), Reason> {
     let settings = tables.settings().ok_or(Reason::Kernel)?;
@@ -248,6 +402,7 @@ fn send_found<P: Packet, T: Tables>(
     let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
     // Another CPU may have ended it since.
     let found = find(tables, settings, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
+    remember(packet, tables, head, &found)?;
     let now = tables.now();
     send(packet, tables, settings, head, found, now)
 }
@@ -279,20 +434,33 @@ fn from_server<P: Packet, T: Tables>(
     let now = tables.now();
     match find(tables, settings, &head.key) {
         Some(found) if found.direction == Direction::Reply => {
-            if head.part != Part::Whole {
-                return Err(Stop::drop(Reason::Fragment));
-            }
             return send(packet, tables, settings, head, found, now);
         }
         Some(_) | None => {}
-    }
-    if head.part != Part::Whole {
-        return Err(Stop::pass(Reason::NotOurs));
     }
     if let Some(passage) = alone::answer(tables, settings, head) {
         return send_alone(packet, tables, settings, head, &passage, now);
     }
     Err(stranger(tables, settings, head))
+}
+
+#[inline(always)]
+fn first_from_server<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    head: &Head,
+) -> Result<Verdict, Stop> {
+    let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
+    let not_ours = Stop::pass(Reason::NotOurs);
+    let Some(found) = look_up(tables, &head.key) else {
+        return Err(not_ours);
+    };
+    if found.direction != Direction::Reply {
+        return Err(not_ours);
+    }
+    remember(packet, tables, head, &found)?;
+    let now = tables.now();
+    send(packet, tables, settings, head, found, now)
 }
 
 /// A server speaks, and no connection of it is known: `nat_icmp_send` tells it.
@@ -346,28 +514,5 @@ pub(crate) fn standing<T: Tables>(
         Some(_) if settings.has(flag::EXPIRE_NODEST_CONN) => Ok(Standing::ServerGone),
         // IPVS drops in silence what is sent to a server that was deleted.
         Some(_) | None => Err(Stop::drop(Reason::ServerGone)),
-    }
-}
-
-/// The first fragment of a service's datagram is dropped. Later ones have no
-/// ports and may belong to the host: its stack waits in vain for the first.
-#[inline(always)]
-fn fragment<P: Packet, T: Tables>(
-    packet: &mut P,
-    tables: &mut T,
-    settings: Shared<Settings>,
-    head: &Head,
-) -> Stop {
-    let ours = match head.part {
-        Part::Later => false,
-        Part::First | Part::Whole => {
-            find(tables, settings, &head.key).is_some()
-                || target(packet, tables, settings, &head.key).is_found()
-        }
-    };
-    if ours {
-        Stop::drop(Reason::Fragment)
-    } else {
-        Stop::pass(Reason::NotOurs)
     }
 }

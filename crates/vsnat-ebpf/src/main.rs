@@ -31,19 +31,22 @@ const AF_INET: u32 = 2;
 #[classifier]
 pub fn vsnat_outer(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    go_on(&context, way::outer(&mut packet, &mut KernelTables))
+    let step = way::outer(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
 }
 
 #[classifier]
 pub fn vsnat_outer_choose(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    go_on(&context, way::outer_choose(&mut packet, &mut KernelTables))
+    let step = way::outer_choose(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
 }
 
 #[classifier]
 pub fn vsnat_outer_open(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    go_on(&context, way::outer_open(&mut packet, &mut KernelTables))
+    let step = way::outer_open(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
 }
 
 #[classifier]
@@ -58,11 +61,49 @@ pub fn vsnat_outer_alone(context: TcContext) -> i32 {
     act(way::outer_alone(&mut packet, &mut KernelTables))
 }
 
+#[classifier]
+pub fn vsnat_outer_refuse(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(way::outer_refuse(&mut packet, &mut KernelTables))
+}
+
+#[classifier]
+pub fn vsnat_outer_part(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::outer_part(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
+}
+
+#[classifier]
+pub fn vsnat_outer_error(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(way::outer_error(&mut packet, &mut KernelTables))
+}
+
 /// Ingress of an interface towards the servers.
 #[classifier]
 pub fn vsnat_inner(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::inner(&mut packet, &mut KernelTables))
+    let step = way::inner(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Inner)
+}
+
+#[classifier]
+pub fn vsnat_inner_rest(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(way::inner_rest(&mut packet, &mut KernelTables))
+}
+
+#[classifier]
+pub fn vsnat_inner_part(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(way::inner_part(&mut packet, &mut KernelTables))
+}
+
+#[classifier]
+pub fn vsnat_inner_error(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(way::inner_error(&mut packet, &mut KernelTables))
 }
 
 /// Sends every packet back where it came from, and does nothing else: the floor
@@ -80,16 +121,33 @@ pub fn vsnat_arm(_context: TcContext) -> i32 {
     sweeper::arm() as i32
 }
 
+/// Where a packet came from.
+#[derive(Clone, Copy)]
+enum Side {
+    Outer,
+    Inner,
+}
+
 /// Where there is no program to go on with, nobody may decide about a packet to
 /// a service.
 #[inline(always)]
-fn go_on(context: &TcContext, step: Step) -> i32 {
+fn go_on(context: &TcContext, step: Step, side: Side) -> i32 {
     let place = match step {
         Step::Done(verdict) => return act(verdict),
         Step::Choose => step::OUTER_CHOOSE,
         Step::Open => step::OUTER_OPEN,
         Step::Send => step::OUTER_SEND,
         Step::Alone => step::OUTER_ALONE,
+        Step::Refuse => step::OUTER_REFUSE,
+        Step::Rest => step::INNER_REST,
+        Step::Error => match side {
+            Side::Outer => step::OUTER_ERROR,
+            Side::Inner => step::INNER_ERROR,
+        },
+        Step::Part => match side {
+            Side::Outer => step::OUTER_PART,
+            Side::Inner => step::INNER_PART,
+        },
     };
     // SAFETY: all programs take the same context.
     let _ = unsafe { maps::STEPS.tail_call(context, place) };

@@ -13,6 +13,7 @@ use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::Filter;
 use vsnat_abi::flow::FlowKey4;
+use vsnat_abi::fragment::{FRAGMENTS as FRAGMENT_ENTRIES, FragmentKey4};
 use vsnat_abi::hop::{CLIENT_WAYS as CLIENT_WAY_ENTRIES, ClientWay, HOPS as HOP_ENTRIES, Hop};
 use vsnat_abi::link::{LINKS as LINK_PLACES, Link};
 use vsnat_abi::locality::{LOCALITIES, Locality, LocalityKey};
@@ -72,6 +73,9 @@ pub static MARKS: Array<MarkRule4> = Array::with_max_entries(MARK_ENTRIES, BPF_F
 #[map]
 pub static LOCALITY: LruHashMap<LocalityKey, Locality> =
     LruHashMap::with_max_entries(LOCALITIES, 0);
+#[map]
+pub static FRAGMENTS: LruHashMap<FragmentKey4, u64> =
+    LruHashMap::with_max_entries(FRAGMENT_ENTRIES, 0);
 #[map]
 pub static SETTINGS: Array<Settings> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]

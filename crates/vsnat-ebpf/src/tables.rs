@@ -9,6 +9,7 @@ use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::filter_place;
 use vsnat_abi::flow::{FlowKey4, FlowRef};
+use vsnat_abi::fragment::FragmentKey4;
 use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::locality::{Locality, LocalityKey};
 use vsnat_abi::mark::MarkRule4;
@@ -122,6 +123,19 @@ impl Tables for KernelTables {
     #[inline(always)]
     fn recent(&self, place: u32) -> Option<Shared<u64>> {
         element!(maps::RECENT, place)
+    }
+
+    #[inline(always)]
+    fn fragment(&self, key: &FragmentKey4) -> Option<u64> {
+        let value = maps::FRAGMENTS.get_ptr(key)?;
+        // SAFETY: one aligned word is copied at once and proved by the slot.
+        Some(unsafe { value.read_volatile() })
+    }
+
+    #[inline(always)]
+    fn put_fragment(&mut self, key: &FragmentKey4, value: u64) {
+        // Without an entry the pieces that follow are dropped and counted.
+        let _ = maps::FRAGMENTS.insert(key, value, 0);
     }
 
     #[inline(always)]

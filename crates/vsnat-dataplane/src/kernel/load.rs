@@ -20,18 +20,30 @@ use crate::{Backend, Limits, OpenError, Plane, Timeouts};
 
 pub(super) const OUTER: &str = "vsnat_outer";
 pub(super) const INNER: &str = "vsnat_inner";
-/// Go on where the outer program ends.
+/// Go on where the two programs end that are attached.
 const OUTER_CHOOSE: &str = "vsnat_outer_choose";
 const OUTER_OPEN: &str = "vsnat_outer_open";
 const OUTER_SEND: &str = "vsnat_outer_send";
 const OUTER_ALONE: &str = "vsnat_outer_alone";
-const PROGRAMS: [&str; 7] = [
+const OUTER_REFUSE: &str = "vsnat_outer_refuse";
+const OUTER_PART: &str = "vsnat_outer_part";
+const OUTER_ERROR: &str = "vsnat_outer_error";
+const INNER_ERROR: &str = "vsnat_inner_error";
+const INNER_REST: &str = "vsnat_inner_rest";
+const INNER_PART: &str = "vsnat_inner_part";
+const PROGRAMS: [&str; 13] = [
     OUTER,
     OUTER_CHOOSE,
     OUTER_OPEN,
     OUTER_SEND,
     OUTER_ALONE,
+    OUTER_REFUSE,
+    OUTER_PART,
+    OUTER_ERROR,
     INNER,
+    INNER_REST,
+    INNER_PART,
+    INNER_ERROR,
     ARM,
 ];
 const ARM: &str = "vsnat_arm";
@@ -45,7 +57,7 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Maps that are pinned: all of them. While a director takes over, its programs
 /// and those of the one before it work hand in hand on one packet; a map that
 /// they did not share would lose what the first of them leaves to the next.
-pub(super) const PINNED: [&str; 29] = [
+pub(super) const PINNED: [&str; 30] = [
     map::FLOWS4,
     map::RECENT,
     map::SLOTS,
@@ -66,6 +78,7 @@ pub(super) const PINNED: [&str; 29] = [
     map::CLIENT_WAYS,
     map::MARKS,
     map::LOCALITY,
+    map::FRAGMENTS,
     map::STEPS,
     map::SETTINGS,
     map::FILTERS,
@@ -331,8 +344,8 @@ fn load_programs(ebpf: &mut Ebpf) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Tells the outer program what it goes on with. The map's pin keeps its
-/// entries; an outer program that is still attached goes on with the new ones,
+/// Tells the programs what they go on with. The map's pin keeps its entries; a
+/// program that is still attached goes on with the new ones,
 /// whose layout is the same.
 fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
     let failed = |reason: String| OpenError::Map {
@@ -344,6 +357,12 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         (step::OUTER_OPEN, OUTER_OPEN),
         (step::OUTER_SEND, OUTER_SEND),
         (step::OUTER_ALONE, OUTER_ALONE),
+        (step::OUTER_REFUSE, OUTER_REFUSE),
+        (step::OUTER_PART, OUTER_PART),
+        (step::OUTER_ERROR, OUTER_ERROR),
+        (step::INNER_ERROR, INNER_ERROR),
+        (step::INNER_REST, INNER_REST),
+        (step::INNER_PART, INNER_PART),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));

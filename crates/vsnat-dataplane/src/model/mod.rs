@@ -15,6 +15,7 @@ use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::{FILTER_WORDS, Filter};
 use vsnat_abi::flow::FlowKey4;
+use vsnat_abi::fragment::FragmentKey4;
 use vsnat_abi::hop::{CLIENT_WAYS, ClientWay, HOPS, Hop};
 use vsnat_abi::link::{LINKS, Link};
 use vsnat_abi::locality::{Locality, LocalityKey};
@@ -56,6 +57,7 @@ pub struct Model {
     server_keys: BTreeMap<ServiceKey4, u32>,
     /// Boxed: the packet path keeps a pointer while others come.
     localities: BTreeMap<LocalityKey, Region<Locality>>,
+    fragments: BTreeMap<FragmentKey4, u64>,
     deny: BTreeMap<Ipv4Net, u32>,
     counters: [u64; COUNTERS],
     now_ns: u64,
@@ -100,6 +102,7 @@ impl Model {
             service_keys: BTreeMap::new(),
             server_keys: BTreeMap::new(),
             localities: BTreeMap::new(),
+            fragments: BTreeMap::new(),
             deny: BTreeMap::new(),
             counters: [0; COUNTERS],
             // Coarse time 0 means "never" in places, as right after boot.
@@ -114,7 +117,21 @@ impl Model {
 
     /// A packet arrives from the clients.
     pub fn outer(&mut self, packet: &mut ModelPacket) -> Verdict {
-        let mut step = way::outer(packet, self);
+        let step = way::outer(packet, self);
+        self.go_on(packet, step)
+    }
+
+    /// A packet arrives from the servers.
+    pub fn inner(&mut self, packet: &mut ModelPacket) -> Verdict {
+        match way::inner(packet, self) {
+            Step::Error => way::inner_error(packet, self),
+            Step::Part => way::inner_part(packet, self),
+            Step::Rest => way::inner_rest(packet, self),
+            step => self.go_on(packet, step),
+        }
+    }
+
+    fn go_on(&mut self, packet: &mut ModelPacket, mut step: Step) -> Verdict {
         loop {
             step = match step {
                 Step::Done(verdict) => return verdict,
@@ -122,13 +139,12 @@ impl Model {
                 Step::Open => way::outer_open(packet, self),
                 Step::Send => Step::Done(way::outer_send(packet, self)),
                 Step::Alone => Step::Done(way::outer_alone(packet, self)),
+                Step::Rest => Step::Done(way::inner_rest(packet, self)),
+                Step::Refuse => Step::Done(way::outer_refuse(packet, self)),
+                Step::Error => Step::Done(way::outer_error(packet, self)),
+                Step::Part => way::outer_part(packet, self),
             }
         }
-    }
-
-    /// A packet arrives from the servers.
-    pub fn inner(&mut self, packet: &mut ModelPacket) -> Verdict {
-        way::inner(packet, self)
     }
 
     /// One whole pass of the sweeper.

@@ -7,6 +7,7 @@ use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
 use vsnat_abi::filter::filter_place;
 use vsnat_abi::flow::{FlowKey4, FlowRef};
+use vsnat_abi::fragment::FragmentKey4;
 use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::locality::{Locality, LocalityKey};
 use vsnat_abi::mark::MarkRule4;
@@ -83,6 +84,14 @@ impl Tables for Model {
 
     fn recent(&self, place: u32) -> Option<Shared<u64>> {
         self.recent.shared(place)
+    }
+
+    fn fragment(&self, key: &FragmentKey4) -> Option<u64> {
+        self.fragments.get(key).copied()
+    }
+
+    fn put_fragment(&mut self, key: &FragmentKey4, value: u64) {
+        self.fragments.insert(*key, value);
     }
 
     fn zero(&self) -> u64 {

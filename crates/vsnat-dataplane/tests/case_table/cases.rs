@@ -2,7 +2,7 @@
 
 use vsnat_api::{Command, ConnectionState, Protocol, Scheduler, ServerSpec, Side, Weight};
 
-use super::frame::{Flags, Frame, read, with_fragment_field};
+use super::frame::{Flags, Frame, read};
 use super::*;
 
 pub fn not_for_a_vip(world: &mut dyn World) {
@@ -379,41 +379,4 @@ pub fn a_deleted_service_leaves_its_clients_in_silence(world: &mut dyn World) {
     dropped(world, Side::Outer, to.tcp(Flags::Ack), "server_gone");
     let other = Frame::outer((world.client(), 5001), (vip, 80));
     passed(world, Side::Outer, other.tcp(Flags::Syn), "not_ours");
-}
-
-pub fn fragments(world: &mut dyn World) {
-    const MORE: u16 = 0x2000;
-    let vip = world.vip();
-    let key = service(world, Protocol::Udp, 53);
-    add_service(world, key, Scheduler::Rr);
-    add_server(world, key, endpoint(SERVER_A, 53), 1);
-    let frame = Frame::outer((world.client(), 5000), (vip, 53));
-    dropped(
-        world,
-        Side::Outer,
-        with_fragment_field(frame.udp(), MORE),
-        "fragment",
-    );
-    passed(
-        world,
-        Side::Outer,
-        with_fragment_field(frame.udp(), 185),
-        "not_ours",
-    );
-    let other = Frame::outer((world.client(), 5000), (vip, 54));
-    passed(
-        world,
-        Side::Outer,
-        with_fragment_field(other.udp(), MORE),
-        "not_ours",
-    );
-    assert_eq!(world.connections(), []);
-    sent(world, Side::Outer, frame.udp());
-    let reply = Frame::inner((SERVER_A, 53), (world.client(), 5000)).udp();
-    dropped(
-        world,
-        Side::Inner,
-        with_fragment_field(reply, MORE),
-        "fragment",
-    );
 }

@@ -94,6 +94,26 @@ impl Frame {
         bytes
     }
 
+    /// An ICMP error with these four bytes behind its checksum.
+    pub fn error(&self, kind: (u8, u8), rest: [u8; 4], quote: &[u8]) -> Vec<u8> {
+        self.error_with_options(kind, rest, quote, &[])
+    }
+
+    pub fn error_with_options(
+        &self,
+        (kind, code): (u8, u8),
+        rest: [u8; 4],
+        quote: &[u8],
+        options: &[u8],
+    ) -> Vec<u8> {
+        let builder = PacketBuilder::ethernet2(self.src_mac, self.dst_mac)
+            .ip(self.ip(IpNumber::ICMP, options))
+            .icmpv4_raw(kind, code, rest);
+        let mut bytes = Vec::new();
+        builder.write(&mut bytes, quote).unwrap();
+        bytes
+    }
+
     fn ip(&self, protocol: IpNumber, options: &[u8]) -> etherparse::IpHeaders {
         let mut ip = Ipv4Header::new(0, self.ttl, protocol, self.src.0, self.dst.0).unwrap();
         ip.dont_fragment = true;
@@ -112,6 +132,36 @@ pub fn with_fragment_field(mut bytes: Vec<u8>, field: u16) -> Vec<u8> {
     ip.write(&mut header).unwrap();
     bytes[14..14 + header.len()].copy_from_slice(&header);
     bytes
+}
+
+/// A finished packet without IP options, cut into pieces of so many bytes of
+/// payload (a multiple of eight), and marked as the datagram of this number.
+pub fn pieces(bytes: &[u8], number: u16, length: usize) -> Vec<Vec<u8>> {
+    let payload = &bytes[34..];
+    let piece = |(index, chunk): (usize, &[u8])| {
+        let is_last = (index + 1) * length >= payload.len();
+        let field = (index * length / 8) as u16 | if is_last { 0 } else { 0x2000 };
+        let mut piece = [&bytes[..34], chunk].concat();
+        piece[16..18].copy_from_slice(&(20 + chunk.len() as u16).to_be_bytes());
+        piece[18..20].copy_from_slice(&number.to_be_bytes());
+        with_fragment_field(piece, field)
+    };
+    payload.chunks(length).enumerate().map(piece).collect()
+}
+
+/// The pieces put together again, each header's checksum being right.
+#[track_caller]
+pub fn whole(pieces: &[Vec<u8>]) -> Vec<u8> {
+    let mut whole = pieces[0].clone();
+    for piece in &pieces[1..] {
+        let (ip, payload) = Ipv4Header::from_slice(&piece[14..]).unwrap();
+        assert_eq!(ip.header_checksum, ip.calc_header_checksum(), "IP checksum");
+        assert_eq!(piece[26..34], pieces[0][26..34], "the addresses of all");
+        whole.extend_from_slice(payload);
+    }
+    let total = (whole.len() - 14) as u16;
+    whole[16..18].copy_from_slice(&total.to_be_bytes());
+    with_fragment_field(whole, 0)
 }
 
 /// What a packet says, after its checksums were found right.

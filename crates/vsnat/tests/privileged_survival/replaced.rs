@@ -104,10 +104,16 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
     let wanted = [
         "vsnat_arm",
         "vsnat_inner",
+        "vsnat_inner_err",
+        "vsnat_inner_par",
+        "vsnat_inner_res",
         "vsnat_outer",
         "vsnat_outer_alo",
         "vsnat_outer_cho",
+        "vsnat_outer_err",
         "vsnat_outer_ope",
+        "vsnat_outer_par",
+        "vsnat_outer_ref",
         "vsnat_outer_sen",
     ];
     assert_eq!(names, wanted);
