@@ -31,7 +31,7 @@ struct Row {
     purposes: &'static [Purpose],
 }
 
-const TABLE: [Row; 10] = [
+const TABLE: [Row; 13] = [
     Row {
         program: "ip",
         package: "iproute2",
@@ -60,6 +60,24 @@ const TABLE: [Row; 10] = [
         program: "curl",
         package: "curl",
         why: "is an HTTP client that is not ours",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "iperf3",
+        package: "iperf3",
+        why: "sends datagrams larger than any link",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "traceroute",
+        package: "traceroute",
+        why: "asks every router between a client and a server",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "tracepath",
+        package: "iputils-tracepath",
+        why: "finds the narrowest link between a client and a server",
         purposes: &[Purpose::Test],
     },
     Row {

@@ -10,12 +10,14 @@
 
 mod addresses;
 mod all_ports;
+mod beyond;
 mod bulk;
 mod by_mark;
 mod frame;
 mod greeting;
 mod links;
 mod packet_socket;
+mod pieces;
 mod refusals;
 #[path = "../scenario/mod.rs"]
 #[allow(dead_code, reason = "shared with the other scenarios")]

@@ -1,5 +1,5 @@
-//! What the director does not carry: fragments, denied clients, connections
-//! that no server can take. What is not a service's goes on all the while.
+//! What the director does not carry: denied clients, and connections that no
+//! server can take. What is not a service's goes on all the while.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream, UdpSocket};
@@ -63,28 +63,6 @@ fn udp(client: Ipv4Addr, patience: Duration) -> UdpSocket {
 /// Waits for a datagram; the kind of the error where there is none.
 fn answer(socket: &UdpSocket) -> Result<usize, ErrorKind> {
     socket.recv(&mut [0; 9000]).map_err(|error| error.kind())
-}
-
-#[test]
-fn a_fragmented_datagram_to_a_service_is_dropped_and_counted() {
-    let (scene, _server) = echo_service("scafragment");
-    let socket = scene.in_client(|| udp(CLIENTS[0], SILENCE));
-    let mut stream = scene.in_client(|| connect(CLIENTS[0], PATIENCE)).unwrap();
-    let forwarded = scene.count("forwarded");
-
-    socket.send(&[7; 8192]).unwrap();
-    assert_eq!(answer(&socket), Err(ErrorKind::WouldBlock));
-    // The first of its six has the ports; the others pass to the host's stack.
-    assert_eq!(scene.count("fragment"), 1);
-    assert_eq!(scene.count("forwarded"), forwarded);
-
-    socket.send(b"small").unwrap();
-    assert!(answer(&socket).is_ok());
-    echo(&mut stream).unwrap();
-    socket.send(&[7; 8192]).unwrap();
-    echo(&mut stream).unwrap();
-    assert_eq!(answer(&socket), Err(ErrorKind::WouldBlock));
-    assert_eq!(scene.count("fragment"), 2);
 }
 
 fn ping(client: Ipv4Addr) -> std::io::Result<()> {
