@@ -46,7 +46,7 @@ pub enum Reason {
     NoRoute = 18,
     /// Dropped: another CPU is giving the connection a new server.
     OpenRace = 19,
-    /// An ICMP message was due, but the limit was reached.
+    /// An ICMP message or a reset was due, but the limit was reached.
     IcmpLimited = 20,
     /// An ICMP message was sent.
     IcmpSent = 21,
@@ -69,10 +69,12 @@ pub enum Reason {
     Accelerated = 29,
     /// An ICMP error about a packet of a connection, translated.
     ErrorTranslated = 30,
+    /// A reset was sent: no server can take the connection.
+    ResetSent = 31,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 31] = [
+    pub const ALL: [Reason; 32] = [
         Reason::Seen,
         Reason::Forwarded,
         Reason::Returned,
@@ -104,6 +106,7 @@ impl Reason {
         Reason::UnknownToServer,
         Reason::Accelerated,
         Reason::ErrorTranslated,
+        Reason::ResetSent,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -139,6 +142,7 @@ impl Reason {
             Reason::UnknownToServer => "unknown_to_server",
             Reason::Accelerated => "accelerated",
             Reason::ErrorTranslated => "error_translated",
+            Reason::ResetSent => "reset_sent",
         }
     }
 

@@ -27,7 +27,7 @@ pub struct Settings {
     pub marks: u32,
     /// Bits of [`flag`].
     pub flags: u32,
-    /// Four small numbers; see [`mode`].
+    /// Small numbers; see [`mode`].
     pub modes: u32,
     /// One of so many new connections is dropped under `drop_packet` 3.
     pub am_droprate: u32,
@@ -69,8 +69,19 @@ pub mod mode {
     pub const DROP_ENTRY: u32 = 2;
     pub const DROP_PACKET: u32 = 4;
     pub const SECURE_TCP: u32 = 6;
+    /// One of [`super::no_server`].
+    pub const NO_SERVER_ANSWER: u32 = 8;
     pub const MASK: u32 = 3;
     pub const ALWAYS: u32 = 3;
+}
+
+/// What a client is told whose service has no server left.
+pub mod no_server {
+    /// ICMP port unreachable, as in IPVS.
+    pub const ICMP: u32 = 0;
+    /// TCP: a reset; others: as above.
+    pub const RESET: u32 = 1;
+    pub const SILENCE: u32 = 2;
 }
 
 /// 1,000 a second, as the kernel's own `icmp_msgs_per_sec`.

@@ -49,10 +49,13 @@ pub enum SettingName {
     PortZeroSparesLocal,
     /// 1: answers of one-packet services are translated too. Not in IPVS.
     OnePacketAnswers,
+    /// What a client is told whose service has no server left: 0 ICMP, 1 a
+    /// reset (others than TCP: ICMP), 2 nothing. Not in IPVS.
+    NoServerAnswer,
 }
 
 impl SettingName {
-    pub const ALL: [SettingName; 15] = [
+    pub const ALL: [SettingName; 16] = [
         SettingName::ExpireNodestConn,
         SettingName::ExpireQuiescentTemplate,
         SettingName::ConnReuseMode,
@@ -68,6 +71,7 @@ impl SettingName {
         SettingName::LblcrExpiration,
         SettingName::PortZeroSparesLocal,
         SettingName::OnePacketAnswers,
+        SettingName::NoServerAnswer,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -87,6 +91,7 @@ impl SettingName {
             SettingName::LblcrExpiration => "lblcr_expiration",
             SettingName::PortZeroSparesLocal => "port_zero_spares_local",
             SettingName::OnePacketAnswers => "one_packet_answers",
+            SettingName::NoServerAnswer => "no_server_answer",
         }
     }
 
@@ -100,7 +105,8 @@ impl SettingName {
             | SettingName::DropPacket
             | SettingName::SecureTcp
             | SettingName::NatIcmpSend
-            | SettingName::ScheduleIcmp => 0,
+            | SettingName::ScheduleIcmp
+            | SettingName::NoServerAnswer => 0,
             SettingName::ConnReuseMode
             | SettingName::PortZeroSparesLocal
             | SettingName::OnePacketAnswers => 1,
@@ -119,8 +125,9 @@ impl SettingName {
             | SettingName::NatIcmpSend
             | SettingName::PortZeroSparesLocal
             | SettingName::OnePacketAnswers => (0, 1),
-            // Errors are not translated yet, so none can open a connection.
+            // What an error speaks of has a connection, or is none of ours.
             SettingName::ScheduleIcmp => (0, 0),
+            SettingName::NoServerAnswer => (0, 2),
             SettingName::ConnReuseMode
             | SettingName::DropEntry
             | SettingName::DropPacket

@@ -98,7 +98,7 @@ fn try_answer<P: Packet, T: Tables>(
 /// A token bucket in one word: the moment when the next message is due. It may
 /// lie ahead of now by the burst.
 #[inline(always)]
-fn allowed<T: Tables>(tables: &mut T) -> bool {
+pub(crate) fn allowed<T: Tables>(tables: &mut T) -> bool {
     let (Some(settings), Some(shared)) = (tables.settings(), tables.shared()) else {
         return false;
     };
@@ -192,7 +192,7 @@ fn sum<P: Packet>(packet: &P, from: u32, length: u32) -> Option<u16> {
 
 /// Back to the neighbour that it came from.
 #[inline(always)]
-fn turn_around(front: &mut [u8; FRONT]) {
+pub(crate) fn turn_around<const N: usize>(front: &mut [u8; N]) {
     for byte in 0..6 {
         front.swap(byte, byte + 6);
     }

@@ -26,6 +26,7 @@ mod parse;
 mod persist;
 mod pieces;
 mod quote;
+mod reset;
 mod rewrite;
 pub mod schedule;
 pub mod sctp;

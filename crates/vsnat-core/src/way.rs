@@ -17,7 +17,7 @@ use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::dest_state;
 use vsnat_abi::filter::{FILTER_SERVERS, FILTER_VIPS};
 use vsnat_abi::flow::Direction;
-use vsnat_abi::settings::{Settings, deny, flag};
+use vsnat_abi::settings::{Settings, deny, flag, mode, no_server};
 
 use crate::find::{Found, find, look_up};
 use crate::icmp::{self, Answer, Kind};
@@ -28,7 +28,7 @@ use crate::pieces::{later, remember, remember_foreign};
 use crate::quote::{error, is_error};
 use crate::target::{is_nobodys, target};
 use crate::verdict::{Action, Stop};
-use crate::{Packet, Shared, Tables, Verdict, alone, sctp};
+use crate::{Packet, Shared, Tables, Verdict, alone, reset, sctp};
 
 /// Where a packet goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,11 +105,19 @@ pub fn outer_refuse<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Ver
     let Some(head) = parse(packet) else {
         return not_ours(tables);
     };
-    match tables.decision() {
-        Some(decision) if decision.is_for(&head.key) => {
-            icmp::answer(packet, tables, &head, decision.answer())
+    let (Some(settings), Some(decision)) = (tables.settings(), tables.decision()) else {
+        return in_silence(tables, Stop::drop(Reason::Kernel));
+    };
+    if !decision.is_for(&head.key) {
+        return in_silence(tables, Stop::drop(Reason::OpenRace));
+    }
+    let answer = decision.answer();
+    match (answer.kind, settings.mode(mode::NO_SERVER_ANSWER)) {
+        (Kind::PortUnreachable, no_server::SILENCE) => Verdict::Drop,
+        (Kind::PortUnreachable, no_server::RESET) if head.key.protocol == TCP => {
+            reset::answer(packet, tables, &head)
         }
-        Some(_) | None => in_silence(tables, Stop::drop(Reason::OpenRace)),
+        (_, _) => icmp::answer(packet, tables, &head, answer),
     }
 }
 

@@ -109,6 +109,7 @@ fn settings() -> impl Strategy<Value = Setting> {
         SettingName::SecureTcp,
         SettingName::NatIcmpSend,
         SettingName::OnePacketAnswers,
+        SettingName::NoServerAnswer,
     ];
     (prop::sample::select(names.to_vec()), any::<u32>()).prop_map(|(name, value)| {
         let (least, most) = name.range();

@@ -35,6 +35,7 @@ fn place(name: SettingName) -> Place {
         SettingName::DropEntry => Place::Mode(mode::DROP_ENTRY),
         SettingName::DropPacket => Place::Mode(mode::DROP_PACKET),
         SettingName::SecureTcp => Place::Mode(mode::SECURE_TCP),
+        SettingName::NoServerAnswer => Place::Mode(mode::NO_SERVER_ANSWER),
         SettingName::AmDroprate => Place::AmDroprate,
         SettingName::LblcExpiration => Place::LblcExpiration,
         SettingName::LblcrExpiration => Place::LblcrExpiration,

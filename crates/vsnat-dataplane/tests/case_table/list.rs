@@ -21,6 +21,8 @@ cases! {
     cases::a_server_added_again_gets_its_connections_back,
     cases::a_deleted_service_leaves_its_clients_in_silence,
     refusals::no_server_left,
+    refusals::no_server_left_and_a_reset_wanted,
+    refusals::no_server_left_and_silence_wanted,
     refusals::time_to_live_is_used_up,
     refusals::too_big_for_the_next_link,
     refusals::segments_too_big_for_the_next_link,

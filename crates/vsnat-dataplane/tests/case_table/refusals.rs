@@ -1,7 +1,8 @@
 //! Packets that are refused: the answers we make, and the sources we do not
 //! want.
 
-use vsnat_api::{Command, Side};
+use etherparse::TcpHeaderSlice;
+use vsnat_api::{Command, Protocol, Scheduler, Setting, SettingName, Side};
 
 use super::frame::{Flags, Frame, SeenError, read, read_error};
 use super::*;
@@ -37,6 +38,52 @@ pub fn no_server_left(world: &mut dyn World) {
         assert_eq!(error.quote, quoted(&frame));
     }
     assert_eq!(world.connections(), []);
+}
+
+/// A service whose only server was deleted, and what its clients are told.
+fn deserted(world: &mut dyn World, answer: u32) {
+    let service = web(world);
+    let address = endpoint(SERVER_A, 80);
+    world
+        .apply(&Command::DeleteServer { service, address })
+        .unwrap();
+    let setting = Setting::new(SettingName::NoServerAnswer, answer).unwrap();
+    world.apply(&Command::Set(setting)).unwrap();
+    world.let_icmp_recover();
+}
+
+pub fn no_server_left_and_a_reset_wanted(world: &mut dyn World) {
+    deserted(world, 1);
+    let client = (world.client(), 5000);
+    // With data in the SYN, as TCP Fast Open sends it.
+    for length in [0, 7] {
+        let frame = Frame::outer(client, (world.vip(), 80)).payload(length);
+        let answer = sent(world, Side::Outer, frame.tcp(Flags::Syn));
+        let seen = read(&answer);
+        assert_eq!((seen.src, seen.dst), ((world.vip(), 80), client));
+        assert_eq!(seen.dst_mac, GATEWAY_MAC);
+        let tcp = TcpHeaderSlice::from_slice(&answer[34..]).unwrap();
+        assert!(tcp.rst() && tcp.ack() && !tcp.syn());
+        assert_eq!(tcp.sequence_number(), 0);
+        // The SYN is number 1,000 of its sequence.
+        assert_eq!(tcp.acknowledgment_number(), 1_001 + length as u32);
+        assert_eq!(answer.len(), 54);
+    }
+    assert_eq!(world.connections(), []);
+    // Where there is no TCP, ICMP says it.
+    let key = service(world, Protocol::Udp, 53);
+    add_service(world, key, Scheduler::Rr);
+    let question = Frame::outer(client, (world.vip(), 53)).udp();
+    assert_eq!(refused(world, question, "no_server").kind, (3, 3));
+}
+
+pub fn no_server_left_and_silence_wanted(world: &mut dyn World) {
+    deserted(world, 2);
+    let frame = Frame::outer((world.client(), 5000), (world.vip(), 80));
+    dropped(world, Side::Outer, frame.tcp(Flags::Syn), "no_server");
+    // Other refusals are told as ever.
+    let dying = frame.ttl(1).tcp(Flags::Syn);
+    assert_eq!(refused(world, dying, "ttl_exceeded").kind, (11, 0));
 }
 
 pub fn time_to_live_is_used_up(world: &mut dyn World) {
