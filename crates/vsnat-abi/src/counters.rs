@@ -66,10 +66,17 @@ pub enum Reason {
     UnknownToServer = 28,
     /// Translated by XDP, in front of TC; forwarded or returned too.
     Accelerated = 29,
+    /// Of a connection on which the daemon stands in between: handed to the
+    /// host; forwarded or returned too.
+    Proxied = 30,
+    /// A connection was opened because it was expected; opened too.
+    Expected = 31,
+    /// Not a packet: a connection could not be expected, the table was full.
+    ExpectedFull = 32,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 30] = [
+    pub const ALL: [Reason; 33] = [
         Reason::Seen,
         Reason::Forwarded,
         Reason::Returned,
@@ -100,6 +107,9 @@ impl Reason {
         Reason::TemplateRace,
         Reason::UnknownToServer,
         Reason::Accelerated,
+        Reason::Proxied,
+        Reason::Expected,
+        Reason::ExpectedFull,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -134,6 +144,9 @@ impl Reason {
             Reason::TemplateRace => "template_race",
             Reason::UnknownToServer => "unknown_to_server",
             Reason::Accelerated => "accelerated",
+            Reason::Proxied => "proxied",
+            Reason::Expected => "expected",
+            Reason::ExpectedFull => "expected_full",
         }
     }
 

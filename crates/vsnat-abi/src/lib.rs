@@ -10,6 +10,7 @@
 pub mod counters;
 pub mod decision;
 pub mod destination;
+pub mod expected;
 pub mod filter;
 pub mod flow;
 pub mod hop;
@@ -25,7 +26,7 @@ pub mod table;
 pub mod time;
 
 /// Version of every layout in this crate.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Places of the step map: the programs that go on where another one ends.
 pub mod step {
@@ -37,7 +38,13 @@ pub mod step {
     pub const OUTER_SEND: u32 = 2;
     /// The clients' side: a packet goes to a server without a connection.
     pub const OUTER_ALONE: u32 = 3;
-    pub const COUNT: u32 = 4;
+    /// The servers' side: a connection that may be an expected one.
+    pub const INNER_EXPECTED: u32 = 4;
+    /// The clients' side: the same.
+    pub const OUTER_EXPECTED: u32 = 5;
+    /// Either side: a packet goes to the daemon.
+    pub const HAND_OVER: u32 = 6;
+    pub const COUNT: u32 = 7;
 }
 
 /// Names of the maps, as the programs declare them and as they are pinned.
@@ -66,6 +73,7 @@ pub mod map {
     pub const DENY: &str = "DENY";
     pub const COUNTERS: &str = "COUNTERS";
     pub const SWEEP: &str = "SWEEP";
+    pub const EXPECTED: &str = "EXPECTED";
     pub const DECISION: &str = "DECISION";
     pub const STEPS: &str = "STEPS";
     pub const SWEEP_TIMER: &str = "SWEEP_TIMER";

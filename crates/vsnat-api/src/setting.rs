@@ -49,10 +49,13 @@ pub enum SettingName {
     PortZeroSparesLocal,
     /// 1: answers of one-packet services are translated too. Not in IPVS.
     OnePacketAnswers,
+    /// 1: services on TCP port 21 have FTP's helper, as with IPVS's module
+    /// ip_vs_ftp; others can ask for it. Not in IPVS.
+    FtpHelper,
 }
 
 impl SettingName {
-    pub const ALL: [SettingName; 15] = [
+    pub const ALL: [SettingName; 16] = [
         SettingName::ExpireNodestConn,
         SettingName::ExpireQuiescentTemplate,
         SettingName::ConnReuseMode,
@@ -68,6 +71,7 @@ impl SettingName {
         SettingName::LblcrExpiration,
         SettingName::PortZeroSparesLocal,
         SettingName::OnePacketAnswers,
+        SettingName::FtpHelper,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -87,6 +91,7 @@ impl SettingName {
             SettingName::LblcrExpiration => "lblcr_expiration",
             SettingName::PortZeroSparesLocal => "port_zero_spares_local",
             SettingName::OnePacketAnswers => "one_packet_answers",
+            SettingName::FtpHelper => "ftp_helper",
         }
     }
 
@@ -100,7 +105,8 @@ impl SettingName {
             | SettingName::DropPacket
             | SettingName::SecureTcp
             | SettingName::NatIcmpSend
-            | SettingName::ScheduleIcmp => 0,
+            | SettingName::ScheduleIcmp
+            | SettingName::FtpHelper => 0,
             SettingName::ConnReuseMode
             | SettingName::PortZeroSparesLocal
             | SettingName::OnePacketAnswers => 1,
@@ -118,7 +124,8 @@ impl SettingName {
             | SettingName::SloppySctp
             | SettingName::NatIcmpSend
             | SettingName::PortZeroSparesLocal
-            | SettingName::OnePacketAnswers => (0, 1),
+            | SettingName::OnePacketAnswers
+            | SettingName::FtpHelper => (0, 1),
             // Errors are not translated yet, so none can open a connection.
             SettingName::ScheduleIcmp => (0, 0),
             SettingName::ConnReuseMode

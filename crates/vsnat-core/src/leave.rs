@@ -43,12 +43,37 @@ pub(crate) fn send<P: Packet, T: Tables>(
     let to = found.other.reversed();
     let slot = found.slot;
     let generation = settings.hop_generation();
-    let next = match hop::cached(tables, slot.way(found.direction), generation, now) {
+    let way = slot.way(found.direction);
+    let next = match hop::cached(tables, way, generation, now) {
         Some(next) => next,
+        // Rare, and so a program of its own: see `way::hand_over`.
+        None if way.is_to_host() => return Err(Stop::pass(Reason::Proxied)),
         None => another_way(packet, tables, generation, head, &found, &to, now),
     };
     fits(packet, head, &next, vip)?;
     go(packet, tables, settings, head, found, next, now)
+}
+
+/// The daemon stands between client and server: the host's own stack gets the
+/// packet as it is, and the connection is tracked and counted as any other.
+/// What a server sends to a client needs the host's rules to reach the daemon.
+#[inline(always)]
+pub(crate) fn hand_over<T: Tables>(
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: &Found,
+    now: Coarse,
+) -> Verdict {
+    let dest = found.slot.dest();
+    let (slot, word, direction) = (found.slot, found.word, found.direction);
+    track(tables, settings, slot, word, direction, head, now);
+    account(tables, direction, dest, head);
+    tables.count(Reason::Proxied);
+    match direction {
+        Direction::Forward => Verdict::Pass,
+        Direction::Reply => Verdict::ToHost,
+    }
 }
 
 /// The way of a connection that has none, or an old one: the one that others

@@ -17,6 +17,7 @@ use aya_ebpf::helpers::{bpf_redirect, bpf_redirect_neigh};
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use vsnat_abi::counters::Reason;
+use vsnat_abi::hop::TO_HOST_MARK;
 use vsnat_abi::step;
 use vsnat_core::way::{self, Step};
 use vsnat_core::{Tables, Verdict};
@@ -35,6 +36,15 @@ pub fn vsnat_outer(context: TcContext) -> i32 {
 }
 
 #[classifier]
+pub fn vsnat_outer_expected(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    go_on(
+        &context,
+        way::outer_expected(&mut packet, &mut KernelTables),
+    )
+}
+
+#[classifier]
 pub fn vsnat_outer_choose(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
     go_on(&context, way::outer_choose(&mut packet, &mut KernelTables))
@@ -49,20 +59,34 @@ pub fn vsnat_outer_open(context: TcContext) -> i32 {
 #[classifier]
 pub fn vsnat_outer_send(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::outer_send(&mut packet, &mut KernelTables))
+    go_on(&context, way::outer_send(&mut packet, &mut KernelTables))
 }
 
 #[classifier]
 pub fn vsnat_outer_alone(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::outer_alone(&mut packet, &mut KernelTables))
+    act(&context, way::outer_alone(&mut packet, &mut KernelTables))
 }
 
 /// Ingress of an interface towards the servers.
 #[classifier]
 pub fn vsnat_inner(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::inner(&mut packet, &mut KernelTables))
+    go_on(&context, way::inner(&mut packet, &mut KernelTables))
+}
+
+/// Either side: a packet of a connection on which the daemon stands in between.
+#[classifier]
+pub fn vsnat_hand_over(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(&context, way::hand_over(&mut packet, &mut KernelTables))
+}
+
+#[classifier]
+pub fn vsnat_inner_expected(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let verdict = way::inner_expected(&mut packet, &mut KernelTables);
+    act(&context, verdict)
 }
 
 /// Sends every packet back where it came from, and does nothing else: the floor
@@ -85,11 +109,14 @@ pub fn vsnat_arm(_context: TcContext) -> i32 {
 #[inline(always)]
 fn go_on(context: &TcContext, step: Step) -> i32 {
     let place = match step {
-        Step::Done(verdict) => return act(verdict),
+        Step::Done(verdict) => return act(context, verdict),
         Step::Choose => step::OUTER_CHOOSE,
         Step::Open => step::OUTER_OPEN,
         Step::Send => step::OUTER_SEND,
         Step::Alone => step::OUTER_ALONE,
+        Step::OuterExpected => step::OUTER_EXPECTED,
+        Step::InnerExpected => step::INNER_EXPECTED,
+        Step::HandOver => step::HAND_OVER,
     };
     // SAFETY: all programs take the same context.
     let _ = unsafe { maps::STEPS.tail_call(context, place) };
@@ -99,9 +126,15 @@ fn go_on(context: &TcContext, step: Step) -> i32 {
 
 /// A pass is "no opinion": filters of others on the same hook still see it.
 #[inline(always)]
-fn act(verdict: Verdict) -> i32 {
+fn act(context: &TcContext, verdict: Verdict) -> i32 {
     match verdict {
         Verdict::Pass => TC_ACT_UNSPEC,
+        Verdict::ToHost => {
+            // SAFETY: the kernel gives a valid context to every run, whose mark
+            // may be written at TC.
+            unsafe { (*context.skb.skb).mark = TO_HOST_MARK };
+            TC_ACT_UNSPEC
+        }
         Verdict::Drop => TC_ACT_SHOT,
         // SAFETY: a helper with plain arguments.
         Verdict::Redirect { ifindex } => unsafe { bpf_redirect(ifindex, 0) as i32 },

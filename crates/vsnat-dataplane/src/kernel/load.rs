@@ -21,17 +21,25 @@ use crate::{Backend, Limits, OpenError, Plane, Timeouts};
 pub(super) const OUTER: &str = "vsnat_outer";
 pub(super) const INNER: &str = "vsnat_inner";
 /// Go on where the outer program ends.
+const OUTER_EXPECTED: &str = "vsnat_outer_expected";
 const OUTER_CHOOSE: &str = "vsnat_outer_choose";
 const OUTER_OPEN: &str = "vsnat_outer_open";
 const OUTER_SEND: &str = "vsnat_outer_send";
 const OUTER_ALONE: &str = "vsnat_outer_alone";
-const PROGRAMS: [&str; 7] = [
+/// Goes on where the inner program ends.
+const INNER_EXPECTED: &str = "vsnat_inner_expected";
+/// Goes on where either ends.
+const HAND_OVER: &str = "vsnat_hand_over";
+const PROGRAMS: [&str; 10] = [
     OUTER,
+    OUTER_EXPECTED,
     OUTER_CHOOSE,
     OUTER_OPEN,
     OUTER_SEND,
     OUTER_ALONE,
     INNER,
+    INNER_EXPECTED,
+    HAND_OVER,
     ARM,
 ];
 const ARM: &str = "vsnat_arm";
@@ -45,7 +53,7 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Maps that are pinned: all of them. While a director takes over, its programs
 /// and those of the one before it work hand in hand on one packet; a map that
 /// they did not share would lose what the first of them leaves to the next.
-pub(super) const PINNED: [&str; 29] = [
+pub(super) const PINNED: [&str; 30] = [
     map::FLOWS4,
     map::RECENT,
     map::SLOTS,
@@ -55,6 +63,7 @@ pub(super) const PINNED: [&str; 29] = [
     map::SHARED,
     map::SERVICE_KEYS,
     map::SERVER_KEYS,
+    map::EXPECTED,
     map::SERVICES,
     map::VIEWS,
     map::CURSORS,
@@ -331,7 +340,7 @@ fn load_programs(ebpf: &mut Ebpf) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Tells the outer program what it goes on with. The map's pin keeps its
+/// Tells the outer and the inner program what they go on with. The map's pin keeps its
 /// entries; an outer program that is still attached goes on with the new ones,
 /// whose layout is the same.
 fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
@@ -340,10 +349,13 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         reason,
     };
     for (step, name) in [
+        (step::OUTER_EXPECTED, OUTER_EXPECTED),
         (step::OUTER_CHOOSE, OUTER_CHOOSE),
         (step::OUTER_OPEN, OUTER_OPEN),
         (step::OUTER_SEND, OUTER_SEND),
         (step::OUTER_ALONE, OUTER_ALONE),
+        (step::INNER_EXPECTED, INNER_EXPECTED),
+        (step::HAND_OVER, HAND_OVER),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));
