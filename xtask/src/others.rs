@@ -13,7 +13,7 @@ const SET: Set = Set {
     libraries: &LIBRARY_PACKAGES,
 };
 
-const PROGRAMS: [Program; 5] = [
+const PROGRAMS: [Program; 7] = [
     Program {
         path: "usr/sbin/ldirectord",
         package: "ldirectord",
@@ -39,10 +39,21 @@ const PROGRAMS: [Program; 5] = [
         package: "munin-plugins-core",
         why: "splits ipvsadm's listing of counters by field",
     },
+    Program {
+        path: "usr/sbin/vsftpd",
+        package: "vsftpd",
+        why: "is an FTP server",
+    },
+    Program {
+        path: "usr/lib/python3/dist-packages/pyftpdlib/__init__.py",
+        package: "python3-pyftpdlib",
+        why: "is another FTP server, a library of Python",
+    },
 ];
 
-/// What ldirectord uses besides perl itself, and netdata's libraries.
-const LIBRARY_PACKAGES: [&str; 21] = [
+/// What ldirectord uses besides perl itself, and the libraries of netdata and
+/// vsftpd.
+const LIBRARY_PACKAGES: [&str; 22] = [
     "libclone-perl",
     "libencode-locale-perl",
     "libhtml-parser-perl",
@@ -64,6 +75,7 @@ const LIBRARY_PACKAGES: [&str; 21] = [
     "liburi-perl",
     "libuv1",
     "libwww-perl",
+    "libwrap0",
 ];
 
 /// Fetches and unpacks what is missing.

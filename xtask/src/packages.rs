@@ -31,7 +31,7 @@ struct Row {
     purposes: &'static [Purpose],
 }
 
-const TABLE: [Row; 13] = [
+const TABLE: [Row; 17] = [
     Row {
         program: "ip",
         package: "iproute2",
@@ -104,6 +104,30 @@ const TABLE: [Row; 13] = [
         program: "pod2usage",
         package: "perl",
         why: "comes with perl's library, which ldirectord and munin's plugins need",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "lftp",
+        package: "lftp",
+        why: "is an FTP client that is not ours",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "tnftp",
+        package: "tnftp",
+        why: "is another one, which speaks the extended commands over IPv4",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "python3",
+        package: "python3",
+        why: "runs an FTP client and an FTP server that are not ours",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "openssl",
+        package: "openssl",
+        why: "makes the certificate of an FTP server",
         purposes: &[Purpose::Test],
     },
     Row {

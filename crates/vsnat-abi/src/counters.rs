@@ -71,10 +71,17 @@ pub enum Reason {
     ErrorTranslated = 30,
     /// A reset was sent: no server can take the connection.
     ResetSent = 31,
+    /// Of a connection on which the daemon stands in between: handed to the
+    /// host; forwarded or returned too.
+    Proxied = 32,
+    /// A connection was opened because it was expected; opened too.
+    Expected = 33,
+    /// Not a packet: a connection could not be expected, the table was full.
+    ExpectedFull = 34,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 32] = [
+    pub const ALL: [Reason; 35] = [
         Reason::Seen,
         Reason::Forwarded,
         Reason::Returned,
@@ -107,6 +114,9 @@ impl Reason {
         Reason::Accelerated,
         Reason::ErrorTranslated,
         Reason::ResetSent,
+        Reason::Proxied,
+        Reason::Expected,
+        Reason::ExpectedFull,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -143,6 +153,9 @@ impl Reason {
             Reason::Accelerated => "accelerated",
             Reason::ErrorTranslated => "error_translated",
             Reason::ResetSent => "reset_sent",
+            Reason::Proxied => "proxied",
+            Reason::Expected => "expected",
+            Reason::ExpectedFull => "expected_full",
         }
     }
 

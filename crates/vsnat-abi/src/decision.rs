@@ -14,7 +14,8 @@ pub struct Decision {
     /// Of the packet that is meant.
     pub key: FlowKey4,
     pub service_key: ServiceKey4,
-    /// Bits of [`crate::service::service_flag`].
+    /// Bits of [`crate::service::service_flag`]; the upper half is the server's
+    /// port where that is told, or zero.
     pub service_flags: u32,
     /// The chosen server.
     pub dest: u32,

@@ -16,6 +16,18 @@ pub const HOP_PROBES: u32 = 4;
 /// No next hop is known.
 pub const NO_HOP: u32 = u32::MAX;
 
+/// No next hop, but the host itself: the packets of a connection on which the
+/// daemon stands between client and server. Its index is beyond the table, so
+/// whoever looks for the entry finds none.
+pub const TO_HOST: u32 = 0xffff_fffe;
+
+const _: () = assert!(hop_index(TO_HOST) >= HOPS);
+
+/// The mark of a packet that is to reach the host's own stack whatever its
+/// destination: by it the daemon's rules lead there. High bits, since the low
+/// ones are what others give away first.
+pub const TO_HOST_MARK: u32 = 0x5653_0000;
+
 /// An entry that nobody refreshed for so long (about 60 s) may be taken.
 pub const HOP_IDLE: Coarse = 447;
 

@@ -10,6 +10,7 @@
 pub mod counters;
 pub mod decision;
 pub mod destination;
+pub mod expected;
 pub mod filter;
 pub mod flow;
 pub mod fragment;
@@ -50,7 +51,13 @@ pub mod step {
     pub const OUTER_REFUSE: u32 = 8;
     /// The servers' side: a packet that has no connection, or cannot go on.
     pub const INNER_REST: u32 = 9;
-    pub const COUNT: u32 = 10;
+    /// The servers' side: a connection that may be an expected one.
+    pub const INNER_EXPECTED: u32 = 10;
+    /// The clients' side: the same.
+    pub const OUTER_EXPECTED: u32 = 11;
+    /// Either side: a packet goes to the daemon.
+    pub const HAND_OVER: u32 = 12;
+    pub const COUNT: u32 = 13;
 }
 
 /// Names of the maps, as the programs declare them and as they are pinned.
@@ -80,6 +87,7 @@ pub mod map {
     pub const DENY: &str = "DENY";
     pub const COUNTERS: &str = "COUNTERS";
     pub const SWEEP: &str = "SWEEP";
+    pub const EXPECTED: &str = "EXPECTED";
     pub const DECISION: &str = "DECISION";
     pub const STEPS: &str = "STEPS";
     pub const SWEEP_TIMER: &str = "SWEEP_TIMER";

@@ -36,11 +36,18 @@ impl ServiceKey4 {
     }
 }
 
+/// Only the lower sixteen bits: the packet path keeps a port in the others.
 pub mod service_flag {
     /// Clients stay with their server.
     pub const PERSISTENT: u32 = 1;
     /// Each datagram finds its own server and leaves nothing behind.
     pub const ONE_PACKET: u32 = 2;
+    /// The daemon stands between the clients and the server, to read what they
+    /// say of FTP's data connections.
+    pub const FTP: u32 = 4;
+    /// Not read by the packet path: the helper was asked for, and is not there
+    /// by the port alone.
+    pub const FTP_ASKED: u32 = 8;
 }
 
 /// Views of one service: the current one and three that readers may still hold.

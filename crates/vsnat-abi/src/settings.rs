@@ -57,10 +57,14 @@ pub mod flag {
     pub const NAT_ICMP_SEND: u32 = 1 << 4;
     pub const PORT_ZERO_SPARES_LOCAL: u32 = 1 << 5;
     pub const ONE_PACKET_ANSWERS: u32 = 1 << 6;
+    /// Not read by the packet path: services on FTP's port have its helper.
+    pub const FTP_HELPER: u32 = 1 << 7;
     /// Not switches: what there is, so that nothing else need be asked.
     pub const HAS_PORT_ZERO: u32 = 1 << 16;
     pub const HAS_FTP: u32 = 1 << 17;
     pub const HAS_ONE_PACKET: u32 = 1 << 18;
+    /// Services with a helper: connections may be expected.
+    pub const HAS_HELPER: u32 = 1 << 19;
 }
 
 /// Numbers from 0 to 3 in [`Settings::modes`], by their shift.

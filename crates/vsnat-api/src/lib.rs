@@ -24,7 +24,7 @@ pub use listing::{
 pub use mark::{Mark, MarkError, MarkRule, PortRange, PortRangeError};
 pub use scheduler::{ParseNameError, Scheduler, SchedulerFlags};
 pub use service::{
-    Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Weight, WeightError,
+    Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Weight, WeightError,
 };
 pub use setting::{Setting, SettingError, SettingName};
 

@@ -164,6 +164,34 @@ fn is_every_client(netmask: &Ipv4Addr) -> bool {
     *netmask == Persistence::EVERY_CLIENT
 }
 
+/// What stands by a protocol whose connections speak of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Helper {
+    /// The daemon reads the control connections, and tells the packet path of
+    /// the data connections to come.
+    Ftp,
+}
+
+impl Helper {
+    pub const ALL: [Helper; 1] = [Helper::Ftp];
+    /// The port of FTP's control connections, where services have the helper by
+    /// the setting `ftp_helper` alone.
+    pub const FTP_PORT: u16 = 21;
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Helper::Ftp => "ftp",
+        }
+    }
+}
+
+impl fmt::Display for Helper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// A virtual service as it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSpec {
@@ -177,6 +205,9 @@ pub struct ServiceSpec {
     /// Every datagram finds a server of its own; UDP and marks only.
     #[serde(default, skip_serializing_if = "is_false")]
     pub one_packet: bool,
+    /// TCP services of an address and a port only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helper: Option<Helper>,
 }
 
 impl ServiceSpec {
@@ -188,6 +219,18 @@ impl ServiceSpec {
             flags: SchedulerFlags::from_bits(0),
             persistence: None,
             one_packet: false,
+            helper: None,
+        }
+    }
+
+    /// Whether the helper that it asks for can help it.
+    pub fn may_be_helped(&self) -> bool {
+        match (self.helper, self.key) {
+            (None, _) => true,
+            (Some(Helper::Ftp), ServiceKey::Address { protocol, address }) => {
+                protocol == Protocol::Tcp && address.port() != 0
+            }
+            (Some(Helper::Ftp), ServiceKey::Mark { .. }) => false,
         }
     }
 }

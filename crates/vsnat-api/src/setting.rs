@@ -52,10 +52,13 @@ pub enum SettingName {
     /// What a client is told whose service has no server left: 0 ICMP, 1 a
     /// reset (others than TCP: ICMP), 2 nothing. Not in IPVS.
     NoServerAnswer,
+    /// 1: services on TCP port 21 have FTP's helper, as with IPVS's module
+    /// ip_vs_ftp; others can ask for it. Not in IPVS.
+    FtpHelper,
 }
 
 impl SettingName {
-    pub const ALL: [SettingName; 16] = [
+    pub const ALL: [SettingName; 17] = [
         SettingName::ExpireNodestConn,
         SettingName::ExpireQuiescentTemplate,
         SettingName::ConnReuseMode,
@@ -72,6 +75,7 @@ impl SettingName {
         SettingName::PortZeroSparesLocal,
         SettingName::OnePacketAnswers,
         SettingName::NoServerAnswer,
+        SettingName::FtpHelper,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -92,6 +96,7 @@ impl SettingName {
             SettingName::PortZeroSparesLocal => "port_zero_spares_local",
             SettingName::OnePacketAnswers => "one_packet_answers",
             SettingName::NoServerAnswer => "no_server_answer",
+            SettingName::FtpHelper => "ftp_helper",
         }
     }
 
@@ -106,7 +111,8 @@ impl SettingName {
             | SettingName::SecureTcp
             | SettingName::NatIcmpSend
             | SettingName::ScheduleIcmp
-            | SettingName::NoServerAnswer => 0,
+            | SettingName::NoServerAnswer
+            | SettingName::FtpHelper => 0,
             SettingName::ConnReuseMode
             | SettingName::PortZeroSparesLocal
             | SettingName::OnePacketAnswers => 1,
@@ -124,7 +130,8 @@ impl SettingName {
             | SettingName::SloppySctp
             | SettingName::NatIcmpSend
             | SettingName::PortZeroSparesLocal
-            | SettingName::OnePacketAnswers => (0, 1),
+            | SettingName::OnePacketAnswers
+            | SettingName::FtpHelper => (0, 1),
             // What an error speaks of has a connection, or is none of ours.
             SettingName::ScheduleIcmp => (0, 0),
             SettingName::NoServerAnswer => (0, 2),

@@ -49,6 +49,9 @@ fn manner(spec: &ServiceSpec) -> String {
     if spec.one_packet {
         text += " one packet";
     }
+    if let Some(helper) = spec.helper {
+        let _ = write!(text, " helper {helper}");
+    }
     text
 }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 use ipnet::Ipv4Net;
 use toml::Spanned;
 use toml::de::DeValue;
-use vsnat_api::{Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec};
+use vsnat_api::{Helper, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec};
 
 use crate::mistake::Notes;
 use crate::persistence::{self, Asked};
@@ -15,7 +15,7 @@ use crate::section::{Section, kind};
 use crate::suggest::nearest;
 use crate::{DesiredService, Limits, address, marks, protocol, servers};
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "protocol",
     "address",
     "mark",
@@ -23,6 +23,7 @@ const KEYS: [&str; 8] = [
     "scheduler_flags",
     "persistence",
     "one_packet",
+    "helper",
     "server",
 ];
 
@@ -86,6 +87,7 @@ fn service(
     let flags = scheduler.and_then(|scheduler| scheduler_flags(section, scheduler, notes));
     let persistence = persistence::read(section, notes);
     let one_packet = one_packet(section, notes);
+    let helper = helper(section, notes);
     // A mark leaves the port as it is.
     let port = key.as_ref().map(|key| {
         let address = key.get_ref().address();
@@ -113,7 +115,9 @@ fn service(
             Asked::Nothing | Asked::Wrong => None,
         },
         one_packet: one_packet?,
+        helper: helper?,
     };
+    check_helper(section, &spec, notes);
     Some(DesiredService { spec, servers })
 }
 
@@ -132,6 +136,16 @@ fn check_one_packet(section: &Section, key: ServiceKey, one_packet: bool, notes:
     };
     if one_packet && matches!(key.protocol(), Some(Protocol::Tcp | Protocol::Sctp)) {
         let message = "one_packet needs protocol = \"udp\" or a mark; remove it";
+        notes.add(value.span(), message);
+    }
+}
+
+fn check_helper(section: &Section, spec: &ServiceSpec, notes: &mut Notes) {
+    if let Some(value) = section.value("helper")
+        && !spec.may_be_helped()
+    {
+        let message = "helper = \"ftp\" needs protocol = \"tcp\" and an address with a port; \
+                       remove it";
         notes.add(value.span(), message);
     }
 }
@@ -189,6 +203,26 @@ fn one_packet(section: &Section, notes: &mut Notes) -> Option<bool> {
         return None;
     };
     Some(*one_packet)
+}
+
+/// Nothing is a helper too: none.
+fn helper(section: &Section, notes: &mut Notes) -> Option<Option<Helper>> {
+    if section.value("helper").is_none() {
+        return Some(None);
+    }
+    let text = section.text("helper", notes)?;
+    let found = Helper::ALL
+        .into_iter()
+        .find(|h| h.name() == *text.get_ref());
+    if found.is_none() {
+        let message = format!(
+            "there is no helper \"{}\"; there is \"ftp\"",
+            text.get_ref()
+        );
+        notes.add(text.span(), message);
+        return None;
+    }
+    Some(found)
 }
 
 fn scheduler_flags(

@@ -316,6 +316,19 @@ fn one_packet() {
 }
 
 #[test]
+fn helpers() {
+    in_service("helper = \"irc\"", 4, &["no helper \"irc\"", "\"ftp\""]);
+    in_service("helper = true", 4, &["must be a text"]);
+    valid(&format!("{DIRECTOR}{SERVICE}helper = \"ftp\"\n"));
+    let marked = format!("{DIRECTOR}[[service]]\nmark = 5\nhelper = \"ftp\"\n");
+    one_mistake(
+        &marked,
+        7,
+        &["protocol = \"tcp\" and an address with a port"],
+    );
+}
+
+#[test]
 fn services_by_mark() {
     let with = |lines: &str| format!("{DIRECTOR}[[service]]\n{lines}\n");
     one_mistake(&with("mark = 0"), 6, &["from 1 to 4294967295"]);

@@ -6,7 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
-use vsnat_api::{Persistence, SettingName};
+use vsnat_api::{Helper, Persistence, SettingName};
 use vsnat_config::{Config, parse};
 
 fn config() -> Config {
@@ -38,7 +38,7 @@ fn the_whole_format() {
 #[test]
 fn every_kind_of_service() {
     let config = config();
-    let [web, dns, any, marked, signals] = &config.services[..] else {
+    let [web, dns, any, marked, signals, files] = &config.services[..] else {
         panic!("{:#?}", config.services);
     };
     assert_eq!(web.spec.scheduler.name(), "rr");
@@ -63,4 +63,6 @@ fn every_kind_of_service() {
     assert_eq!(marked.spec.persistence, persistent(600, [255, 255, 255, 0]));
     assert_eq!(signals.spec.key.to_string(), "SCTP 192.168.28.167:2905");
     assert_eq!(signals.spec.scheduler.name(), "lblcr");
+    assert_eq!(files.spec.helper, Some(Helper::Ftp));
+    assert_eq!(web.spec.helper, None, "default");
 }

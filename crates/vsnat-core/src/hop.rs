@@ -8,7 +8,7 @@
 use vsnat_abi::destination::DestCounts;
 use vsnat_abi::flow::Direction;
 use vsnat_abi::hop::{
-    CLIENT_WAYS, HOP_FRESH, HOP_IDLE, HOP_PROBES, HOPS, Hop, NO_HOP, WAY_FRESH, hop_index,
+    CLIENT_WAYS, HOP_FRESH, HOP_IDLE, HOP_PROBES, HOPS, Hop, NO_HOP, TO_HOST, WAY_FRESH, hop_index,
     hop_name, hop_tag, word_tag,
 };
 use vsnat_abi::net::Be32;
@@ -55,6 +55,17 @@ impl Way {
         hop: NO_HOP,
         asked: 0,
     };
+
+    /// To the host's own stack; no entry of the table has this name.
+    pub const TO_HOST: Way = Way {
+        hop: TO_HOST,
+        asked: 0,
+    };
+
+    #[inline(always)]
+    pub fn is_to_host(&self) -> bool {
+        self.hop == TO_HOST
+    }
 }
 
 const MAC_MASK: u64 = 0xffff_ffff_ffff;

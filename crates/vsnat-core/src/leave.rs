@@ -41,12 +41,20 @@ pub(crate) fn send<P: Packet, T: Tables>(
     let vip = vip(head, found.direction, &found.other);
     alive(head, vip)?;
     let to = found.other.reversed();
-    let next = way_out(packet, tables, settings, head, &found, &to, now);
+    let slot = found.slot;
+    let generation = settings.hop_generation();
+    let way = slot.way(found.direction);
+    let next = match hop::cached(tables, way, generation, now) {
+        Some(next) => next,
+        // Rare, and so a program of its own: see `way::hand_over`.
+        None if way.is_to_host() => return Err(Stop::pass(Reason::Proxied)),
+        None => another_way(packet, tables, generation, head, &found, &to, now),
+    };
     fits(packet, head, &next, vip)?;
     go(packet, tables, settings, head, found, next, now)
 }
 
-/// The way out of a packet of a connection.
+/// The way out of a packet of a connection that the daemon does not stand in.
 #[inline(always)]
 pub(crate) fn way_out<P: Packet, T: Tables>(
     packet: &mut P,
@@ -62,6 +70,28 @@ pub(crate) fn way_out<P: Packet, T: Tables>(
     match hop::cached(tables, way, generation, now) {
         Some(next) => next,
         None => another_way(packet, tables, generation, head, found, to, now),
+    }
+}
+
+/// The daemon stands between client and server: the host's own stack gets the
+/// packet as it is, and the connection is tracked and counted as any other.
+/// What a server sends to a client needs the host's rules to reach the daemon.
+#[inline(always)]
+pub(crate) fn hand_over<T: Tables>(
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: &Found,
+    now: Coarse,
+) -> Verdict {
+    let dest = found.slot.dest();
+    let (slot, word, direction) = (found.slot, found.word, found.direction);
+    track(tables, settings, slot, word, direction, head, now);
+    account(tables, direction, dest, head);
+    tables.count(Reason::Proxied);
+    match direction {
+        Direction::Forward => Verdict::Pass,
+        Direction::Reply => Verdict::ToHost,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod atomic;
 pub mod checksum;
 mod counts;
 mod decision;
+mod expect;
 mod find;
 pub mod hop;
 pub mod icmp;

@@ -14,6 +14,7 @@ use vsnat_abi::time::Coarse;
 
 use crate::counts::{Change, count_connection, is_active};
 use crate::find::{Found, find};
+use crate::hop::Way;
 use crate::icmp::{Answer, Kind};
 use crate::parse::{FTP_DATA, Head, RST, SCTP, SYN, TCP, UDP};
 use crate::persist::{self, Came, Kept};
@@ -214,10 +215,11 @@ fn try_open<T: Tables>(tables: &mut T, wish: &Wish<'_>, kept: &Kept, closed: Clo
 
     let dest = kept.dest;
     for direction in [Direction::Forward, Direction::Reply] {
-        slot.set_way(
-            direction,
-            hop::remembered(tables, direction, dest, head.key.src),
-        );
+        let way = match wish.target.is_proxied(&head.key) {
+            true => Way::TO_HOST,
+            false => hop::remembered(tables, direction, dest, head.key.src),
+        };
+        slot.set_way(direction, way);
     }
     let protocol = head.key.protocol;
     let (state, timeout) = opening_state(wish.settings, head);
@@ -472,6 +474,7 @@ pub(crate) fn reply_key<T: Tables>(
     // service's own gets that port of the server.
     let own_port = target.key.port == head.key.dst_port || !target.is_persistent();
     let server_port = match server.port() {
+        _ if target.server_port() != Be16::ZERO => target.server_port(),
         Be16::ZERO => head.key.dst_port,
         port if own_port => port,
         _ => head.key.dst_port,
@@ -486,7 +489,7 @@ pub(crate) fn reply_key<T: Tables>(
 }
 
 #[inline(always)]
-fn random_port<T: Tables>(tables: &mut T) -> Be16 {
+pub(crate) fn random_port<T: Tables>(tables: &mut T) -> Be16 {
     let span = u32::from(u16::MAX - PORT_MIN) + 1;
     let offset = (u64::from(tables.random()) * u64::from(span)) >> 32;
     Be16::from_host(PORT_MIN + offset as u16)

@@ -88,6 +88,10 @@ fn send_error<P: Packet, T: Tables>(
     if found.direction != towards {
         return Err(not_ours);
     }
+    // The host's own stack speaks to both sides.
+    if found.slot.way(towards).is_to_host() {
+        return Err(not_ours);
+    }
     if settings.denied() != 0 && tables.denied(message.src) & deny::DENIED != 0 {
         return Err(Stop::drop(Reason::Denied));
     }

@@ -3,6 +3,7 @@
 use vsnat_abi::counters::Reason;
 use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::expected::{Expected, ExpectedKey4};
 use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::fragment::FragmentKey4;
 use vsnat_abi::hop::{ClientWay, Hop};
@@ -68,6 +69,9 @@ pub trait Tables {
     fn flow(&self, key: &FlowKey4) -> Option<FlowRef>;
     fn insert_flow(&mut self, key: &FlowKey4, value: FlowRef) -> Inserted;
     fn remove_flow(&mut self, key: &FlowKey4);
+    /// Takes an expected connection out of the table, if it is there and nobody
+    /// else was first.
+    fn take_expected(&mut self, key: &ExpectedKey4) -> Option<Expected>;
     /// A cell of the map of recent flows.
     fn recent(&self, place: u32) -> Option<Shared<u64>>;
 

@@ -35,6 +35,9 @@ pub(crate) struct Target {
     pub netmask: Be32,
 }
 
+/// Where the flags of a target have the server's port.
+const SERVER_PORT_SHIFT: u32 = 16;
+
 /// What the search for a service came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -59,6 +62,25 @@ impl Target {
         }
     }
 
+    /// A service whose server and its port are known. The port is where flags
+    /// of services have nothing, for another field would be followed through
+    /// every way that leads to a server.
+    #[inline(always)]
+    pub const fn expected(key: ServiceKey4, server_port: Be16) -> Self {
+        Target {
+            key,
+            flags: (server_port.raw() as u32) << SERVER_PORT_SHIFT,
+            ..Target::none(Came::Found)
+        }
+    }
+
+    /// The server's port, where that is told and not found by the service; or
+    /// zero.
+    #[inline(always)]
+    pub const fn server_port(&self) -> Be16 {
+        Be16::from_raw((self.flags >> SERVER_PORT_SHIFT) as u16)
+    }
+
     #[inline(always)]
     pub fn is_found(&self) -> bool {
         matches!(self.came, Came::Found)
@@ -72,6 +94,13 @@ impl Target {
     #[inline(always)]
     pub fn is_one_packet(&self) -> bool {
         self.flags & service_flag::ONE_PACKET != 0
+    }
+
+    /// Whether the daemon stands in between: on the service's own port, not on
+    /// those that a template leads to as well.
+    #[inline(always)]
+    pub fn is_proxied(&self, key: &FlowKey4) -> bool {
+        self.flags & service_flag::FTP != 0 && key.dst_port == self.key.port
     }
 
     /// Why a packet goes on untouched that has no service.

@@ -10,6 +10,9 @@ use crate::icmp::Answer;
 pub enum Verdict {
     /// Goes on to the host's own stack, untouched.
     Pass,
+    /// Goes on to the host's own stack, untouched, though it is addressed to
+    /// somebody else: marked by [`vsnat_abi::hop::TO_HOST_MARK`].
+    ToHost,
     Drop,
     /// Leaves as it is, MACs included.
     Redirect {

@@ -24,11 +24,12 @@ use crate::icmp::{self, Answer, Kind};
 use crate::leave::{alive, send, send_alone};
 use crate::open::{Closed, Wish, admit, choose, end, is_reuse, open, spare};
 use crate::parse::{Head, Part, RST, SCTP, TCP, UDP, parse};
+use crate::persist::Kept;
 use crate::pieces::{later, remember, remember_foreign};
 use crate::quote::{error, is_error};
 use crate::target::{is_nobodys, target};
 use crate::verdict::{Action, Stop};
-use crate::{Packet, Shared, Tables, Verdict, alone, reset, sctp};
+use crate::{Packet, Shared, Tables, Verdict, alone, expect, leave, reset, sctp};
 
 /// Where a packet goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,10 @@ pub enum Step {
     Error,
     /// It is a piece of a datagram.
     Part,
+    OuterExpected,
+    InnerExpected,
+    /// On either side: to the daemon.
+    HandOver,
 }
 
 /// A packet that arrived from the clients' side. Unless it is done, nothing has
@@ -66,15 +71,16 @@ pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
         Part::First | Part::Later => return Step::Part,
     }
     let Some(found) = find(tables, settings, &head.key) else {
-        if is_nobodys(tables, settings, &head.key) {
+        let next = unknown(settings, &head);
+        if next == Step::Choose && is_nobodys(tables, settings, &head.key) {
             return Step::Done(not_ours(tables));
         }
-        return Step::Choose;
+        return next;
     };
     let now = tables.now();
     match standing(tables, settings, &head, &found) {
         Ok(Standing::Goes) => {}
-        Ok(Standing::Reused | Standing::ServerGone) | Err(_) => return Step::Choose,
+        Ok(Standing::Reused | Standing::ServerGone) | Err(_) => return unknown(settings, &head),
     }
     match send(packet, tables, settings, &head, found, now) {
         Ok(verdict) => Step::Done(verdict),
@@ -83,8 +89,27 @@ pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
             tables.count(Reason::Kernel);
             Step::Done(Verdict::Drop)
         }
+        Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
         Err(_) => Step::Choose,
     }
+}
+
+/// Where a packet goes on that no connection carries.
+#[inline(always)]
+fn unknown(settings: Shared<Settings>, head: &Head) -> Step {
+    match expect::may_be(settings, head) {
+        true => Step::OuterExpected,
+        false => Step::Choose,
+    }
+}
+
+/// What [`outer`] left: a SYN that may be expected.
+#[inline(always)]
+pub fn outer_expected<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    let Some(head) = parse(packet) else {
+        return Step::Done(not_ours(tables));
+    };
+    called_by_client(tables, &head)
 }
 
 /// What [`outer`] left: a service and a server for it.
@@ -139,14 +164,41 @@ pub fn outer_open<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
 /// Sends a packet on whose connection was opened just now, or tells its sender
 /// why it cannot go.
 #[inline(always)]
-pub fn outer_send<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+pub fn outer_send<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    let Some(head) = parse(packet) else {
+        return Step::Done(not_ours(tables));
+    };
+    match send_found(packet, tables, &head) {
+        Ok(verdict) => Step::Done(verdict),
+        Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
+        Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
+    }
+}
+
+/// Hands a packet to the host on whose connection the daemon stands in between.
+#[inline(always)]
+pub fn hand_over<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
     let Some(head) = parse(packet) else {
         return not_ours(tables);
     };
-    match send_found(packet, tables, &head) {
-        Ok(verdict) => verdict,
-        Err(stop) => settle(packet, tables, &head, stop),
+    let Some(settings) = tables.settings() else {
+        return not_ours(tables);
+    };
+    // Another CPU may have ended it since, or given it another way.
+    let Some(found) = find(tables, settings, &head.key) else {
+        return lost(tables);
+    };
+    if !found.slot.way(found.direction).is_to_host() {
+        return lost(tables);
     }
+    let now = tables.now();
+    leave::hand_over(tables, settings, &head, &found, now)
+}
+
+#[inline(always)]
+fn lost<T: Tables>(tables: &mut T) -> Verdict {
+    tables.count(Reason::OpenRace);
+    Verdict::Drop
 }
 
 /// Sends a packet to the server that [`outer_choose`] decided on, and leaves
@@ -202,6 +254,9 @@ pub fn inner<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
         return Step::Done(not_ours(tables));
     };
     let Some(found) = find(tables, settings, &head.key) else {
+        if expect::may_be(settings, &head) {
+            return Step::InnerExpected;
+        }
         if settings.has(flag::HAS_ONE_PACKET | flag::NAT_ICMP_SEND) {
             return Step::Rest;
         }
@@ -218,6 +273,7 @@ pub fn inner<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
             tables.count(Reason::Kernel);
             Step::Done(Verdict::Drop)
         }
+        Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
         Err(_) => Step::Rest,
     }
 }
@@ -225,11 +281,24 @@ pub fn inner<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
 /// What [`inner`] left: a server's packet that cannot go on, or that has no
 /// connection.
 #[inline(always)]
-pub fn inner_rest<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+pub fn inner_rest<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    let Some(head) = parse(packet) else {
+        return Step::Done(not_ours(tables));
+    };
+    match from_server(packet, tables, &head) {
+        Ok(verdict) => Step::Done(verdict),
+        Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
+        Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
+    }
+}
+
+/// What [`inner`] left: a server's SYN that may be expected.
+#[inline(always)]
+pub fn inner_expected<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
     let Some(head) = parse(packet) else {
         return not_ours(tables);
     };
-    match from_server(packet, tables, &head) {
+    match called_by_server(packet, tables, &head) {
         Ok(verdict) => verdict,
         Err(stop) => settle(packet, tables, &head, stop),
     }
@@ -450,6 +519,55 @@ fn from_server<P: Packet, T: Tables>(
         return send_alone(packet, tables, settings, head, &passage, now);
     }
     Err(stranger(tables, settings, head))
+}
+
+/// What was not expected is left to [`outer_choose`], with all there is to say
+/// against it.
+#[inline(always)]
+fn called_by_client<T: Tables>(tables: &mut T, head: &Head) -> Step {
+    let (Some(settings), Some(decision)) = (tables.settings(), tables.decision()) else {
+        return Step::Choose;
+    };
+    let now = tables.now();
+    let mut closed = Closed::None;
+    if let Some(found) = find(tables, settings, &head.key) {
+        closed = match standing(tables, settings, head, &found) {
+            Ok(Standing::Reused) => Closed::Reused,
+            Ok(Standing::ServerGone) => Closed::ServerGone,
+            Ok(Standing::Goes) | Err(_) => return Step::Choose,
+        };
+    }
+    if admit(tables, settings, head).is_err() {
+        return Step::Choose;
+    }
+    let call = expect::from_client(tables, &head.key, now);
+    if !call.is_found() {
+        return Step::Choose;
+    }
+    if spare(tables, settings).is_err() {
+        tables.count(Reason::DropPacket);
+        return Step::Done(Verdict::Drop);
+    }
+    let kept = Kept::found(call.dest, 0);
+    decision.write(&head.key, &call.target(), &kept, closed);
+    Step::Open
+}
+
+#[inline(always)]
+fn called_by_server<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    head: &Head,
+) -> Result<Verdict, Stop> {
+    let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
+    let now = tables.now();
+    let call = expect::from_server(tables, &head.key, now);
+    if !call.is_found() {
+        return Err(stranger(tables, settings, head));
+    }
+    expect::open(tables, settings, head, &call, now).map_err(Stop::drop)?;
+    let found = find(tables, settings, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
+    send(packet, tables, settings, head, found, now)
 }
 
 #[inline(always)]

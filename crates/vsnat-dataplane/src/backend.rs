@@ -3,7 +3,10 @@
 use ipnet::Ipv4Net;
 use thiserror::Error;
 use vsnat_abi::counters::COUNTERS;
+use vsnat_abi::expected::{Expected, ExpectedKey4};
+use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::service::ServiceKey4;
+use vsnat_core::Inserted;
 
 use crate::Memory;
 
@@ -33,6 +36,19 @@ pub trait Backend {
     /// Which destination a server's address and port stand for.
     fn put_server_key(&mut self, key: ServiceKey4, dest: u32) -> Result<(), BackendError>;
     fn remove_server_key(&mut self, key: ServiceKey4) -> Result<(), BackendError>;
+
+    /// Where the flow table says that a connection is.
+    fn connection_at(&self, key: &FlowKey4) -> Option<FlowRef>;
+
+    /// Expects a connection, in the place of another one with the same key.
+    fn put_expected(
+        &mut self,
+        key: ExpectedKey4,
+        value: Expected,
+    ) -> Result<Inserted, BackendError>;
+    /// One that was used up is not there, which is as good.
+    fn remove_expected(&mut self, key: ExpectedKey4) -> Result<(), BackendError>;
+    fn expected(&self) -> Result<Vec<ExpectedKey4>, BackendError>;
 
     fn interface_index(&self, name: &str) -> Option<u32>;
 

@@ -33,6 +33,8 @@ cases! {
     timed::a_destination_is_forgotten,
     timed::a_set_loses_its_busiest_server,
     timed::a_server_without_weight_comes_back,
+    expected::nobody_is_expected_for_ever,
+    expected::a_full_table_is_counted_and_tidied,
 }
 
 /// Frames shorter than the kernel's test facility takes.

@@ -10,11 +10,14 @@ fn the_verifier_accepts_every_program() {
         names,
         [
             "vsnat_outer",
+            "vsnat_outer_expected",
             "vsnat_outer_choose",
             "vsnat_outer_open",
             "vsnat_outer_send",
             "vsnat_outer_alone",
             "vsnat_inner",
+            "vsnat_inner_expected",
+            "vsnat_hand_over",
             "vsnat_arm",
             "vsnat_xdp_outer",
             "vsnat_xdp_inner"

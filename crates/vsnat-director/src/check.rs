@@ -42,6 +42,11 @@ fn check_service(spec: &ServiceSpec) -> Result<(), String> {
         }
         None => {}
     }
+    if !spec.may_be_helped() {
+        return Err(format!(
+            "{key} cannot have FTP's helper; only services of TCP on an address and a port can"
+        ));
+    }
     match key.protocol() {
         Some(Protocol::Tcp | Protocol::Sctp) if spec.one_packet => Err(format!(
             "{key} cannot be a one-packet service; only those of UDP and by mark can"
@@ -63,7 +68,7 @@ fn check_rule(rule: &MarkRule, config: &Config) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use vsnat_api::{Mark, Scheduler, ServiceKey};
+    use vsnat_api::{Helper, Mark, Scheduler, ServiceKey};
 
     use super::*;
 
@@ -98,12 +103,20 @@ mod tests {
         assert!(!refused(ServiceSpec { persistence, ..any }));
         let one_packet = true;
         assert!(refused(ServiceSpec { one_packet, ..web }));
+        let helper = Some(Helper::Ftp);
+        assert!(!refused(ServiceSpec { helper, ..web }));
+        assert!(refused(ServiceSpec {
+            helper,
+            persistence,
+            ..any
+        }));
         let mark = Mark::new(1).unwrap();
         let marked = ServiceSpec::new(ServiceKey::Mark { mark }, Scheduler::Rr);
         assert!(!refused(ServiceSpec {
             one_packet,
             ..marked
         }));
+        assert!(refused(ServiceSpec { helper, ..marked }));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
+use tokio::sync::Notify;
 use vsnat_api::{
     Command, CommandError, ConnectionView, Deny, InterfaceView, Marks, Services, Settings, Status,
     Timeouts,
@@ -38,6 +39,8 @@ pub(crate) struct Engine {
     started: Instant,
     /// None once everything is taken back.
     parts: Mutex<Option<Parts>>,
+    /// Told of each round of commands.
+    pub changed: Notify,
 }
 
 /// What the lock protects.
@@ -62,6 +65,7 @@ impl Engine {
             setup,
             started: Instant::now(),
             parts: Mutex::new(Some(parts)),
+            changed: Notify::new(),
         }
     }
 
@@ -143,7 +147,7 @@ impl Engine {
 
     /// Carries out commands in their order; each succeeds or fails by itself.
     pub fn apply(&self, commands: &[Command]) -> Result<Vec<Result<(), CommandError>>, Gone> {
-        self.with(|parts| {
+        let results = self.with(|parts| {
             let config = &self.setup.config;
             let results = commands.iter().map(|command| parts.apply(command, config));
             let results = results.collect();
@@ -151,7 +155,9 @@ impl Engine {
                 self.refresh_masquerade(parts);
             }
             results
-        })
+        });
+        self.changed.notify_one();
+        results
     }
 
     /// One period of the rate estimator, and of tidying up. There may be a
@@ -244,7 +250,7 @@ impl Engine {
         }
     }
 
-    fn with<T>(&self, call: impl FnOnce(&mut Parts) -> T) -> Result<T, Gone> {
+    pub fn with<T>(&self, call: impl FnOnce(&mut Parts) -> T) -> Result<T, Gone> {
         let mut guard = self.lock();
         let parts = guard.as_mut().ok_or(Gone)?;
         Ok(call(parts))

@@ -14,6 +14,7 @@ mod client;
 mod down;
 mod engine;
 mod estimator;
+mod ftp;
 #[doc(hidden)]
 pub mod host;
 mod lanes;

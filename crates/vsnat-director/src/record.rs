@@ -43,6 +43,9 @@ pub struct Record {
     pub neighbours: Vec<Setting>,
     /// The nftables table to remove.
     pub table: Option<String>,
+    /// The routing table of FTP's helper, if it and its rules are to be removed.
+    #[serde(default)]
+    pub diversion: Option<u32>,
     /// Mount points of file systems that were mounted for this director.
     pub mounted: Vec<PathBuf>,
     /// What commands can change, as the file had it when it was last carried
@@ -78,6 +81,7 @@ impl Record {
             forwarding,
             neighbours: Vec::new(),
             table: None,
+            diversion: None,
             mounted: Vec::new(),
             applied: Desired::default(),
         }

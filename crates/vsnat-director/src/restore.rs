@@ -11,7 +11,7 @@ use vsnat_config::DirectorName;
 use vsnat_dataplane::DataPlane;
 
 use crate::host::address::{self, InterfaceAddress};
-use crate::host::{bpffs, masquerade, sysctl};
+use crate::host::{bpffs, diversion, masquerade, sysctl};
 use crate::paths::Paths;
 use crate::record::Record;
 
@@ -43,9 +43,14 @@ pub fn remove_leftovers(name: &DirectorName, paths: &Paths) -> Result<(), Restor
     finish(paths, data_plane(name))
 }
 
-/// Restores addresses, masquerade, forwarding and neighbour timers: the reverse of their making.
+/// Restores addresses, rules, masquerade, forwarding and neighbour timers: the reverse of their making.
 pub fn host(record: &Record) -> Vec<String> {
     let mut failures = remove_addresses(record.added_addresses.iter().rev());
+    if record.diversion.is_some()
+        && let Err(error) = diversion::remove()
+    {
+        failures.push(format!("rules of FTP's helper: {error}"));
+    }
     if let Some(table) = &record.table
         && let Err(error) = masquerade::remove(table)
     {

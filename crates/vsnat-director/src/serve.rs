@@ -14,6 +14,7 @@ use tokio::time::{self, MissedTickBehavior};
 
 use crate::api::routes::{self, DownRequest};
 use crate::engine::{Engine, Gone};
+use crate::ftp::Helper;
 use crate::host::events::Events;
 use crate::restore::RestoreError;
 use crate::run::Ending;
@@ -47,7 +48,12 @@ pub(crate) async fn serve(
         tokio::spawn(follow_network(Arc::clone(&engine), Events::subscribe()?)),
     ];
 
-    let ending = until_told(&engine, &mut signals, &mut down_requests, config_path).await;
+    let helper = Helper::start(&engine);
+
+    let told = until_told(&engine, &mut signals, &mut down_requests, config_path).await;
+    // While its packets still find their way.
+    helper.end().await;
+    let ending = end(&engine, told).await;
     for task in tasks {
         task.abort();
     }
@@ -80,26 +86,40 @@ async fn until_told(
     signals: &mut Signals,
     down_requests: &mut mpsc::Receiver<DownRequest>,
     config_path: Option<PathBuf>,
-) -> Result<Ending, RestoreError> {
+) -> Told {
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => {
                 tracing::info!("ending; the data plane goes on forwarding");
-                return Ok(Ending::LeftForwarding);
+                return Told::LeaveForwarding;
             }
-            _ = signals.interrupt.recv() => {
-                return remove(engine).await.map(|()| Ending::Removed);
-            }
+            _ = signals.interrupt.recv() => return Told::Remove,
             _ = signals.hangup.recv() => compare(engine, config_path.clone()).await,
-            Some(request) = down_requests.recv() => {
-                let result = remove(engine).await;
-                let ending = match &result {
-                    Ok(()) => Ok(Ending::Removed),
-                    Err(error) => Err(error.clone()),
-                };
-                let _ = request.send(result);
-                return ending;
-            }
+            Some(request) = down_requests.recv() => return Told::RemoveFor(request),
+        }
+    }
+}
+
+/// How a director is told to end.
+enum Told {
+    LeaveForwarding,
+    Remove,
+    /// By a client that waits for the answer.
+    RemoveFor(DownRequest),
+}
+
+async fn end(engine: &Arc<Engine>, told: Told) -> Result<Ending, RestoreError> {
+    match told {
+        Told::LeaveForwarding => Ok(Ending::LeftForwarding),
+        Told::Remove => remove(engine).await.map(|()| Ending::Removed),
+        Told::RemoveFor(request) => {
+            let result = remove(engine).await;
+            let ending = match &result {
+                Ok(()) => Ok(Ending::Removed),
+                Err(error) => Err(error.clone()),
+            };
+            let _ = request.send(result);
+            ending
         }
     }
 }

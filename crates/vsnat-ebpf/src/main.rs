@@ -17,6 +17,7 @@ use aya_ebpf::helpers::{bpf_redirect, bpf_redirect_neigh};
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use vsnat_abi::counters::Reason;
+use vsnat_abi::hop::TO_HOST_MARK;
 use vsnat_abi::step;
 use vsnat_core::way::{self, Step};
 use vsnat_core::{Tables, Verdict};
@@ -32,6 +33,13 @@ const AF_INET: u32 = 2;
 pub fn vsnat_outer(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
     let step = way::outer(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
+}
+
+#[classifier]
+pub fn vsnat_outer_expected(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::outer_expected(&mut packet, &mut KernelTables);
     go_on(&context, step, Side::Outer)
 }
 
@@ -52,19 +60,21 @@ pub fn vsnat_outer_open(context: TcContext) -> i32 {
 #[classifier]
 pub fn vsnat_outer_send(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::outer_send(&mut packet, &mut KernelTables))
+    let step = way::outer_send(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
 }
 
 #[classifier]
 pub fn vsnat_outer_alone(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::outer_alone(&mut packet, &mut KernelTables))
+    act(&context, way::outer_alone(&mut packet, &mut KernelTables))
 }
 
 #[classifier]
 pub fn vsnat_outer_refuse(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::outer_refuse(&mut packet, &mut KernelTables))
+    let verdict = way::outer_refuse(&mut packet, &mut KernelTables);
+    act(&context, verdict)
 }
 
 #[classifier]
@@ -77,7 +87,8 @@ pub fn vsnat_outer_part(context: TcContext) -> i32 {
 #[classifier]
 pub fn vsnat_outer_error(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::outer_error(&mut packet, &mut KernelTables))
+    let verdict = way::outer_error(&mut packet, &mut KernelTables);
+    act(&context, verdict)
 }
 
 /// Ingress of an interface towards the servers.
@@ -91,19 +102,36 @@ pub fn vsnat_inner(context: TcContext) -> i32 {
 #[classifier]
 pub fn vsnat_inner_rest(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::inner_rest(&mut packet, &mut KernelTables))
+    let step = way::inner_rest(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Inner)
 }
 
 #[classifier]
 pub fn vsnat_inner_part(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::inner_part(&mut packet, &mut KernelTables))
+    let verdict = way::inner_part(&mut packet, &mut KernelTables);
+    act(&context, verdict)
 }
 
 #[classifier]
 pub fn vsnat_inner_error(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    act(way::inner_error(&mut packet, &mut KernelTables))
+    let verdict = way::inner_error(&mut packet, &mut KernelTables);
+    act(&context, verdict)
+}
+
+/// Either side: a packet of a connection on which the daemon stands in between.
+#[classifier]
+pub fn vsnat_hand_over(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(&context, way::hand_over(&mut packet, &mut KernelTables))
+}
+
+#[classifier]
+pub fn vsnat_inner_expected(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let verdict = way::inner_expected(&mut packet, &mut KernelTables);
+    act(&context, verdict)
 }
 
 /// Sends every packet back where it came from, and does nothing else: the floor
@@ -133,7 +161,7 @@ enum Side {
 #[inline(always)]
 fn go_on(context: &TcContext, step: Step, side: Side) -> i32 {
     let place = match step {
-        Step::Done(verdict) => return act(verdict),
+        Step::Done(verdict) => return act(context, verdict),
         Step::Choose => step::OUTER_CHOOSE,
         Step::Open => step::OUTER_OPEN,
         Step::Send => step::OUTER_SEND,
@@ -148,6 +176,9 @@ fn go_on(context: &TcContext, step: Step, side: Side) -> i32 {
             Side::Outer => step::OUTER_PART,
             Side::Inner => step::INNER_PART,
         },
+        Step::OuterExpected => step::OUTER_EXPECTED,
+        Step::InnerExpected => step::INNER_EXPECTED,
+        Step::HandOver => step::HAND_OVER,
     };
     // SAFETY: all programs take the same context.
     let _ = unsafe { maps::STEPS.tail_call(context, place) };
@@ -157,9 +188,15 @@ fn go_on(context: &TcContext, step: Step, side: Side) -> i32 {
 
 /// A pass is "no opinion": filters of others on the same hook still see it.
 #[inline(always)]
-fn act(verdict: Verdict) -> i32 {
+fn act(context: &TcContext, verdict: Verdict) -> i32 {
     match verdict {
         Verdict::Pass => TC_ACT_UNSPEC,
+        Verdict::ToHost => {
+            // SAFETY: the kernel gives a valid context to every run, whose mark
+            // may be written at TC.
+            unsafe { (*context.skb.skb).mark = TO_HOST_MARK };
+            TC_ACT_UNSPEC
+        }
         Verdict::Drop => TC_ACT_SHOT,
         // SAFETY: a helper with plain arguments.
         Verdict::Redirect { ifindex } => unsafe { bpf_redirect(ifindex, 0) as i32 },

@@ -11,6 +11,7 @@ use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, ProgramArray, Queu
 use vsnat_abi::counters::Counters;
 use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::expected::{EXPECTED as EXPECTED_ENTRIES, Expected, ExpectedKey4};
 use vsnat_abi::filter::Filter;
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::fragment::{FRAGMENTS as FRAGMENT_ENTRIES, FragmentKey4};
@@ -46,6 +47,9 @@ pub static SHARED: Array<Shared> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 pub static SERVICE_KEYS: HashMap<ServiceKey4, u64> = HashMap::with_max_entries(SIZED_BY_LOADER, 0);
 #[map]
 pub static SERVER_KEYS: HashMap<ServiceKey4, u64> = HashMap::with_max_entries(SIZED_BY_LOADER, 0);
+#[map]
+pub static EXPECTED: HashMap<ExpectedKey4, Expected> =
+    HashMap::with_max_entries(EXPECTED_ENTRIES, 0);
 #[map]
 pub static SERVICES: Array<Service> = Array::with_max_entries(SIZED_BY_LOADER, BPF_F_MMAPABLE);
 #[map]

@@ -7,6 +7,7 @@ use core::ffi::c_void;
 use vsnat_abi::counters::{COUNTERS, Reason};
 use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::expected::{Expected, ExpectedKey4};
 use vsnat_abi::filter::filter_place;
 use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::fragment::FragmentKey4;
@@ -118,6 +119,17 @@ impl Tables for KernelTables {
     fn remove_flow(&mut self, key: &FlowKey4) {
         // A key that is not there needs no removing.
         let _ = maps::FLOWS4.remove(key);
+    }
+
+    #[inline(always)]
+    fn take_expected(&mut self, key: &ExpectedKey4) -> Option<Expected> {
+        let value = maps::EXPECTED.get_ptr(key)?;
+        // SAFETY: an element that is removed meanwhile stays memory of the map;
+        // what is read there is proved by the server it names.
+        let expected = unsafe { value.read_volatile() };
+        // Of several packets one removes it.
+        maps::EXPECTED.remove(key).ok()?;
+        Some(expected)
     }
 
     #[inline(always)]

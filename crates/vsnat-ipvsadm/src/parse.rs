@@ -174,6 +174,8 @@ impl Line<'_> {
             flags: self.scheduler_flags()?,
             persistence,
             one_packet: self.given.has(OptionId::Ops),
+            // ipvsadm has no word for it: the setting `ftp_helper` gives one.
+            helper: None,
         })
     }
 

@@ -96,6 +96,7 @@ fn service() -> impl Strategy<Value = ServiceSpec> {
                 flags: SchedulerFlags::from_bits(flags),
                 persistence: persistence.or(needs_persistence.then_some(usual)),
                 one_packet: one_packet && matches!(key.protocol(), None | Some(Protocol::Udp)),
+                helper: None,
             }
         },
     )

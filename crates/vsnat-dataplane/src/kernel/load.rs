@@ -21,6 +21,7 @@ use crate::{Backend, Limits, OpenError, Plane, Timeouts};
 pub(super) const OUTER: &str = "vsnat_outer";
 pub(super) const INNER: &str = "vsnat_inner";
 /// Go on where the two programs end that are attached.
+const OUTER_EXPECTED: &str = "vsnat_outer_expected";
 const OUTER_CHOOSE: &str = "vsnat_outer_choose";
 const OUTER_OPEN: &str = "vsnat_outer_open";
 const OUTER_SEND: &str = "vsnat_outer_send";
@@ -31,8 +32,11 @@ const OUTER_ERROR: &str = "vsnat_outer_error";
 const INNER_ERROR: &str = "vsnat_inner_error";
 const INNER_REST: &str = "vsnat_inner_rest";
 const INNER_PART: &str = "vsnat_inner_part";
-const PROGRAMS: [&str; 13] = [
+const INNER_EXPECTED: &str = "vsnat_inner_expected";
+const HAND_OVER: &str = "vsnat_hand_over";
+const PROGRAMS: [&str; 16] = [
     OUTER,
+    OUTER_EXPECTED,
     OUTER_CHOOSE,
     OUTER_OPEN,
     OUTER_SEND,
@@ -44,6 +48,8 @@ const PROGRAMS: [&str; 13] = [
     INNER_REST,
     INNER_PART,
     INNER_ERROR,
+    INNER_EXPECTED,
+    HAND_OVER,
     ARM,
 ];
 const ARM: &str = "vsnat_arm";
@@ -57,7 +63,7 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Maps that are pinned: all of them. While a director takes over, its programs
 /// and those of the one before it work hand in hand on one packet; a map that
 /// they did not share would lose what the first of them leaves to the next.
-pub(super) const PINNED: [&str; 30] = [
+pub(super) const PINNED: [&str; 31] = [
     map::FLOWS4,
     map::RECENT,
     map::SLOTS,
@@ -67,6 +73,7 @@ pub(super) const PINNED: [&str; 30] = [
     map::SHARED,
     map::SERVICE_KEYS,
     map::SERVER_KEYS,
+    map::EXPECTED,
     map::SERVICES,
     map::VIEWS,
     map::CURSORS,
@@ -353,6 +360,7 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         reason,
     };
     for (step, name) in [
+        (step::OUTER_EXPECTED, OUTER_EXPECTED),
         (step::OUTER_CHOOSE, OUTER_CHOOSE),
         (step::OUTER_OPEN, OUTER_OPEN),
         (step::OUTER_SEND, OUTER_SEND),
@@ -363,6 +371,8 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         (step::INNER_ERROR, INNER_ERROR),
         (step::INNER_REST, INNER_REST),
         (step::INNER_PART, INNER_PART),
+        (step::INNER_EXPECTED, INNER_EXPECTED),
+        (step::HAND_OVER, HAND_OVER),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));

@@ -7,10 +7,13 @@ use ipnet::Ipv4Net;
 use std::ffi::CString;
 use std::net::Ipv4Addr;
 use vsnat_abi::counters::COUNTERS;
+use vsnat_abi::expected::{Expected, ExpectedKey4};
+use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::link::LINKS;
 use vsnat_abi::map;
 use vsnat_abi::mark::MARK_ENTRIES;
 use vsnat_abi::service::ServiceKey4;
+use vsnat_core::Inserted;
 
 use crate::backend::Totals;
 use crate::kernel::error::map_reason;
@@ -22,6 +25,8 @@ pub(super) struct KernelMaps {
     memory: Memory,
     service_keys: HashMap<MapData, [u8; 8], u64>,
     server_keys: HashMap<MapData, [u8; 8], u64>,
+    flows: HashMap<MapData, [u64; 2], u64>,
+    expected: HashMap<MapData, [u64; 2], [u64; 3]>,
     deny: LpmTrie<MapData, u32, u32>,
     dest_stats: PerCpuArray<MapData, Totals>,
     counters: PerCpuArray<MapData, [u64; COUNTERS]>,
@@ -58,6 +63,8 @@ impl KernelMaps {
             memory,
             service_keys: taken(ebpf, map::SERVICE_KEYS)?,
             server_keys: taken(ebpf, map::SERVER_KEYS)?,
+            flows: taken(ebpf, map::FLOWS4)?,
+            expected: taken(ebpf, map::EXPECTED)?,
             deny: taken(ebpf, map::DENY)?,
             dest_stats: taken(ebpf, map::DEST_STATS)?,
             counters: taken(ebpf, map::COUNTERS)?,
@@ -105,6 +112,42 @@ impl Backend for KernelMaps {
             Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
             Err(error) => Err(refused("remove a server", map::SERVER_KEYS, &error)),
         }
+    }
+
+    fn connection_at(&self, key: &FlowKey4) -> Option<FlowRef> {
+        self.flows.get(&key.words(), 0).ok().map(FlowRef::from_raw)
+    }
+
+    fn put_expected(
+        &mut self,
+        key: ExpectedKey4,
+        value: Expected,
+    ) -> Result<Inserted, BackendError> {
+        match self.expected.insert(key.words(), value.words(), 0) {
+            Ok(()) => Ok(Inserted::Yes),
+            Err(MapError::SyscallError(error))
+                if error.io_error.raw_os_error() == Some(libc::E2BIG) =>
+            {
+                Ok(Inserted::Full)
+            }
+            Err(error) => Err(refused("expect a connection", map::EXPECTED, &error)),
+        }
+    }
+
+    fn remove_expected(&mut self, key: ExpectedKey4) -> Result<(), BackendError> {
+        match self.expected.remove(&key.words()) {
+            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+            Err(error) => Err(refused("forget a connection", map::EXPECTED, &error)),
+        }
+    }
+
+    fn expected(&self) -> Result<Vec<ExpectedKey4>, BackendError> {
+        let mut found = Vec::new();
+        for key in self.expected.keys() {
+            let key = key.map_err(|error| refused("list", map::EXPECTED, &error))?;
+            found.push(ExpectedKey4::from_words(key));
+        }
+        Ok(found)
     }
 
     fn interface_index(&self, name: &str) -> Option<u32> {

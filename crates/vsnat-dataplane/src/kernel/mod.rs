@@ -17,6 +17,7 @@ mod trial;
 
 use aya::Ebpf;
 use ipnet::Ipv4Net;
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use vsnat_api::{
     Command, CommandError, ConnectionView, MarkRule, ReasonCount, ServiceKey, ServiceView, Setting,
@@ -25,7 +26,7 @@ use vsnat_api::{
 
 use crate::kernel::maps::KernelMaps;
 use crate::kernel::pins::Pins;
-use crate::{Backend, BackendError, Limits, Plane, Timeouts};
+use crate::{Backend, BackendError, ExpectError, Limits, Plane, Proxied, Timeouts};
 
 pub use accelerate::{Acceleration, Lane, RunBy};
 pub use attach::AttachedBy;
@@ -179,6 +180,34 @@ impl DataPlane {
         self.plane.spare_ports(ports);
     }
 
+    /// See [`Plane::helped`].
+    pub fn helped(&self) -> Vec<SocketAddrV4> {
+        self.plane.helped()
+    }
+
+    /// See [`Plane::proxied`].
+    pub fn proxied(&self, client: SocketAddrV4, virtual_address: SocketAddrV4) -> Option<Proxied> {
+        self.plane.proxied(client, virtual_address)
+    }
+
+    /// See [`Plane::expect_client`].
+    pub fn expect_client(
+        &mut self,
+        control: &Proxied,
+        server_port: u16,
+    ) -> Result<u16, ExpectError> {
+        self.plane.expect_client(control, server_port)
+    }
+
+    /// See [`Plane::expect_server`].
+    pub fn expect_server(
+        &mut self,
+        control: &Proxied,
+        client_port: u16,
+    ) -> Result<(), ExpectError> {
+        self.plane.expect_server(control, client_port)
+    }
+
     pub fn deny(&self) -> Vec<Ipv4Net> {
         self.plane.denied()
     }
@@ -246,6 +275,15 @@ impl DataPlane {
         frame: &Frame<'_>,
     ) -> Result<(i32, Vec<u8>), AttachError> {
         self.run(Program::Side(side), frame)
+    }
+
+    /// The same, with the mark that the packet leaves with.
+    pub fn marking_run(
+        &mut self,
+        side: Side,
+        frame: &Frame<'_>,
+    ) -> Result<(i32, Vec<u8>, u32), AttachError> {
+        trial::run_marking(&mut self.ebpf, side, frame)
     }
 
     /// The same for any program.

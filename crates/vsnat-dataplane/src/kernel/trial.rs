@@ -79,6 +79,27 @@ pub(super) fn run(
     Ok((result.return_value as i32, out))
 }
 
+/// The same for a program at TC, and the mark that it left.
+pub(super) fn run_marking(
+    ebpf: &mut Ebpf,
+    side: Side,
+    frame: &Frame<'_>,
+) -> Result<(i32, Vec<u8>, u32), AttachError> {
+    let mut out = vec![0; frame.bytes.len() + HEADROOM];
+    let mut context = [0; SKB_LEN];
+    let options = TestRunOptions {
+        data_in: Some(frame.bytes),
+        data_out: Some(&mut out),
+        ctx_out: Some(&mut context),
+        ..TestRunOptions::new()
+    };
+    let result = run_with(ebpf, Program::Side(side), frame, options)?;
+    out.truncate(result.data_size_out as usize);
+    let mut mark = [0; 4];
+    mark.copy_from_slice(&context[SKB_MARK..SKB_MARK + 4]);
+    Ok((result.return_value as i32, out, u32::from_ne_bytes(mark)))
+}
+
 /// Runs a program many times, on the packet as the run before it left it.
 pub(super) fn timed(
     ebpf: &mut Ebpf,
@@ -195,6 +216,7 @@ fn words<const N: usize>(values: [(usize, u32); 2]) -> [u8; N] {
 
 /// Sizes of the two, and places of their fields.
 const SKB_LEN: usize = 192;
+const SKB_MARK: usize = 8;
 const SKB_IFINDEX: usize = 40;
 const SKB_GSO_SIZE: usize = 176;
 const XDP_LEN: usize = 24;

@@ -13,8 +13,9 @@ use ipnet::Ipv4Net;
 use vsnat_abi::counters::COUNTERS;
 use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::expected::{EXPECTED, Expected, ExpectedKey4};
 use vsnat_abi::filter::{FILTER_WORDS, Filter};
-use vsnat_abi::flow::FlowKey4;
+use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::fragment::FragmentKey4;
 use vsnat_abi::hop::{CLIENT_WAYS, ClientWay, HOPS, Hop};
 use vsnat_abi::link::{LINKS, Link};
@@ -28,7 +29,7 @@ use vsnat_abi::table::{STASH_SIZE, Shared, Stash};
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_core::sweep::{Pressure, Visit, visit};
 use vsnat_core::way::{self, Step};
-use vsnat_core::{Tables, Verdict};
+use vsnat_core::{Inserted, Tables, Verdict};
 
 use crate::backend::Totals;
 use crate::{Backend, BackendError, Limits, Memory, Region};
@@ -51,6 +52,7 @@ pub struct Model {
     blocks: Vec<Block>,
     flows: HashMap<FlowKey4, u64>,
     flow_limit: usize,
+    expected: BTreeMap<ExpectedKey4, Expected>,
     recent: Region<u64>,
     free: VecDeque<u32>,
     service_keys: BTreeMap<ServiceKey4, u32>,
@@ -98,6 +100,7 @@ impl Model {
             blocks,
             flows: HashMap::new(),
             flow_limit: limits.flows() as usize,
+            expected: BTreeMap::new(),
             free: VecDeque::new(),
             service_keys: BTreeMap::new(),
             server_keys: BTreeMap::new(),
@@ -126,23 +129,26 @@ impl Model {
         match way::inner(packet, self) {
             Step::Error => way::inner_error(packet, self),
             Step::Part => way::inner_part(packet, self),
-            Step::Rest => way::inner_rest(packet, self),
             step => self.go_on(packet, step),
         }
     }
 
+    /// From step to step, as the kernel does.
     fn go_on(&mut self, packet: &mut ModelPacket, mut step: Step) -> Verdict {
         loop {
             step = match step {
                 Step::Done(verdict) => return verdict,
                 Step::Choose => way::outer_choose(packet, self),
                 Step::Open => way::outer_open(packet, self),
-                Step::Send => Step::Done(way::outer_send(packet, self)),
+                Step::Send => way::outer_send(packet, self),
+                Step::HandOver => Step::Done(way::hand_over(packet, self)),
                 Step::Alone => Step::Done(way::outer_alone(packet, self)),
-                Step::Rest => Step::Done(way::inner_rest(packet, self)),
+                Step::Rest => way::inner_rest(packet, self),
                 Step::Refuse => Step::Done(way::outer_refuse(packet, self)),
                 Step::Error => Step::Done(way::outer_error(packet, self)),
                 Step::Part => way::outer_part(packet, self),
+                Step::OuterExpected => way::outer_expected(packet, self),
+                Step::InnerExpected => Step::Done(way::inner_expected(packet, self)),
             }
         }
     }
@@ -194,6 +200,31 @@ impl Backend for Model {
     fn remove_server_key(&mut self, key: ServiceKey4) -> Result<(), BackendError> {
         self.server_keys.remove(&key);
         Ok(())
+    }
+
+    fn connection_at(&self, key: &FlowKey4) -> Option<FlowRef> {
+        Tables::flow(self, key)
+    }
+
+    fn put_expected(
+        &mut self,
+        key: ExpectedKey4,
+        value: Expected,
+    ) -> Result<Inserted, BackendError> {
+        if self.expected.len() >= EXPECTED as usize && !self.expected.contains_key(&key) {
+            return Ok(Inserted::Full);
+        }
+        self.expected.insert(key, value);
+        Ok(Inserted::Yes)
+    }
+
+    fn remove_expected(&mut self, key: ExpectedKey4) -> Result<(), BackendError> {
+        self.expected.remove(&key);
+        Ok(())
+    }
+
+    fn expected(&self) -> Result<Vec<ExpectedKey4>, BackendError> {
+        Ok(self.expected.keys().copied().collect())
     }
 
     fn interface_index(&self, name: &str) -> Option<u32> {

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use vsnat_abi::counters::Reason;
 use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
+use vsnat_abi::expected::{Expected, ExpectedKey4};
 use vsnat_abi::filter::filter_place;
 use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::fragment::FragmentKey4;
@@ -80,6 +81,10 @@ impl Tables for Model {
 
     fn remove_flow(&mut self, key: &FlowKey4) {
         self.flows.remove(key);
+    }
+
+    fn take_expected(&mut self, key: &ExpectedKey4) -> Option<Expected> {
+        self.expected.remove(key)
     }
 
     fn recent(&self, place: u32) -> Option<Shared<u64>> {

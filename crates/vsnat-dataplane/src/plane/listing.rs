@@ -109,7 +109,7 @@ impl<B: Backend> Plane<B> {
         let counters = self.backend.counters();
         let count = |reason: Reason| ReasonCount {
             reason: reason.name().to_owned(),
-            packets: counters[reason.index() as usize],
+            packets: counters[reason.index() as usize] + self.expectations.counted(reason),
         };
         Reason::ALL.into_iter().map(count).collect()
     }
@@ -158,6 +158,7 @@ impl<B: Backend> Plane<B> {
             flags: known.flags,
             persistence: known.persistence,
             one_packet: known.one_packet,
+            helper: known.helper,
         };
         ServiceView {
             spec,

@@ -5,7 +5,9 @@
 //! starts again adopts them as they are.
 
 mod deny;
+mod expect;
 mod filters;
+mod helped;
 mod listing;
 mod marks;
 pub mod order;
@@ -25,15 +27,18 @@ use std::collections::BTreeMap;
 use ipnet::Ipv4Net;
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_api::{
-    Command, CommandError, MarkRule, Persistence, Scheduler, SchedulerFlags, ServiceKey,
+    Command, CommandError, Helper, MarkRule, Persistence, Scheduler, SchedulerFlags, ServiceKey,
 };
 
+use crate::plane::expect::Expectations;
 use crate::plane::filters::Filters;
 use crate::plane::presence::Presence;
 use crate::plane::roster::Roster;
 use crate::plane::served::ServedBy;
 use crate::plane::space::Space;
 use crate::{Backend, BackendError};
+
+pub use expect::{ExpectError, Proxied};
 
 /// The tables and their rules.
 #[derive(Debug)]
@@ -50,6 +55,7 @@ pub struct Plane<B> {
     deny: BTreeMap<Ipv4Net, u32>,
     marks: Vec<MarkRule>,
     served_by: ServedBy,
+    expectations: Expectations,
 }
 
 /// A service that is in force.
@@ -60,6 +66,7 @@ struct Known {
     flags: SchedulerFlags,
     persistence: Option<Persistence>,
     one_packet: bool,
+    helper: Option<Helper>,
     /// Destinations, newest first.
     dests: Vec<u32>,
     /// View written last, as a number within the service's views.
@@ -81,6 +88,7 @@ impl<B: Backend> Plane<B> {
             deny: BTreeMap::new(),
             marks: Vec::new(),
             served_by: ServedBy::new(),
+            expectations: Expectations::default(),
         };
         plane.adopt();
         plane
@@ -133,6 +141,7 @@ impl<B: Backend> Plane<B> {
     pub fn tend(&mut self) {
         self.collect_dests(servers::TRASH_COARSE);
         self.follow_interfaces();
+        self.forget_overdue();
     }
 
     fn now(&self) -> u64 {
@@ -142,6 +151,7 @@ impl<B: Backend> Plane<B> {
     fn adopt(&mut self) {
         self.adopt_records();
         self.adopt_services();
+        self.forget_expected();
         self.repair();
     }
 

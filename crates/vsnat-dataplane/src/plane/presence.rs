@@ -7,7 +7,7 @@ use vsnat_abi::settings::{Settings, flag};
 /// FTP's control connection: a service on this port may be asked for others.
 const FTP_CONTROL: u16 = 21;
 
-const ALL: u32 = flag::HAS_PORT_ZERO | flag::HAS_FTP | flag::HAS_ONE_PACKET;
+const ALL: u32 = flag::HAS_PORT_ZERO | flag::HAS_FTP | flag::HAS_ONE_PACKET | flag::HAS_HELPER;
 
 /// How many services of each kind.
 #[derive(Debug, Default)]
@@ -15,6 +15,7 @@ pub(super) struct Presence {
     port_zero: u32,
     ftp: u32,
     one_packet: u32,
+    helped: u32,
 }
 
 impl Presence {
@@ -39,6 +40,7 @@ impl Presence {
             (self.port_zero, flag::HAS_PORT_ZERO),
             (self.ftp, flag::HAS_FTP),
             (self.one_packet, flag::HAS_ONE_PACKET),
+            (self.helped, flag::HAS_HELPER),
         ] {
             if count > 0 {
                 flags |= bit;
@@ -48,9 +50,9 @@ impl Presence {
     }
 
     /// What a service is counted by.
-    fn counts_of(&mut self, service: &Service) -> [Option<&mut u32>; 2] {
+    fn counts_of(&mut self, service: &Service) -> [Option<&mut u32>; 3] {
         if service.used == 0 {
-            return [None, None];
+            return [None, None, None];
         }
         let by_port = match service.key.port.host() {
             _ if service.key.is_mark() => None,
@@ -59,6 +61,11 @@ impl Presence {
             _ => None,
         };
         let is_one_packet = service.flags & service_flag::ONE_PACKET != 0;
-        [by_port, is_one_packet.then_some(&mut self.one_packet)]
+        let is_helped = service.flags & service_flag::FTP != 0;
+        [
+            by_port,
+            is_one_packet.then_some(&mut self.one_packet),
+            is_helped.then_some(&mut self.helped),
+        ]
     }
 }

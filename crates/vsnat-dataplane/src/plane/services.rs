@@ -15,7 +15,7 @@ use vsnat_api::{
 use crate::Backend;
 use crate::plane::order::{Standing, scheduler_of};
 use crate::plane::served::Packets;
-use crate::plane::{Known, Plane, failed};
+use crate::plane::{Known, Plane, failed, helped};
 
 impl<B: Backend> Plane<B> {
     pub(super) fn add_service(&mut self, spec: &ServiceSpec) -> Result<(), CommandError> {
@@ -27,7 +27,7 @@ impl<B: Backend> Plane<B> {
         let service = Service {
             view: NO_VIEW,
             key,
-            flags: flags_of(spec),
+            flags: self.flags_of(spec),
             persistence: persistence_of(spec),
             netmask: netmask_of(spec),
             zero: 0,
@@ -42,6 +42,7 @@ impl<B: Backend> Plane<B> {
             flags: spec.flags,
             persistence: spec.persistence,
             one_packet: spec.one_packet,
+            helper: spec.helper,
             dests: Vec::new(),
             view: 0,
         };
@@ -67,6 +68,7 @@ impl<B: Backend> Plane<B> {
             flags: spec.flags,
             persistence: spec.persistence,
             one_packet: spec.one_packet,
+            helper: spec.helper,
             ..before.clone()
         };
         if known.scheduler != before.scheduler || known.flags != before.flags {
@@ -84,7 +86,7 @@ impl<B: Backend> Plane<B> {
 
     fn write_spec(&mut self, index: u32, spec: &ServiceSpec) {
         if let Some(mut service) = self.backend.memory().services.read(index) {
-            service.flags = flags_of(spec);
+            service.flags = self.flags_of(spec);
             service.persistence = persistence_of(spec);
             service.netmask = netmask_of(spec);
             self.write_service(index, service);
@@ -182,6 +184,7 @@ impl<B: Backend> Plane<B> {
             flags: SchedulerFlags::from_bits(read.map_or(0, |view| view.flags as u8)),
             persistence: persistence_in(service),
             one_packet: service.flags & service_flag::ONE_PACKET != 0,
+            helper: helped::asked(service),
             dests: dests.into_iter().map(|(_, dest)| dest).collect(),
             view: view.unwrap_or(0) % VIEWS_PER_SERVICE,
         };
@@ -207,6 +210,17 @@ impl<B: Backend> Plane<B> {
         self.space.release(known.index, self.backend.now_ns());
     }
 
+    fn flags_of(&self, spec: &ServiceSpec) -> u32 {
+        let mut flags = self.helper_flags(spec.key, spec.helper);
+        if spec.persistence.is_some() {
+            flags |= service_flag::PERSISTENT;
+        }
+        if spec.one_packet {
+            flags |= service_flag::ONE_PACKET;
+        }
+        flags
+    }
+
     fn free_service(&self) -> Result<u32, CommandError> {
         let found = self.roster.free_services.first();
         found.ok_or_else(|| CommandError::Full {
@@ -221,17 +235,6 @@ fn free_record() -> Service {
         view: NO_VIEW,
         ..Service::default()
     }
-}
-
-fn flags_of(spec: &ServiceSpec) -> u32 {
-    let mut flags = 0;
-    if spec.persistence.is_some() {
-        flags |= service_flag::PERSISTENT;
-    }
-    if spec.one_packet {
-        flags |= service_flag::ONE_PACKET;
-    }
-    flags
 }
 
 fn persistence_of(spec: &ServiceSpec) -> u32 {

@@ -31,6 +31,7 @@ fn place(name: SettingName) -> Place {
         SettingName::NatIcmpSend => Place::Flag(flag::NAT_ICMP_SEND),
         SettingName::PortZeroSparesLocal => Place::Flag(flag::PORT_ZERO_SPARES_LOCAL),
         SettingName::OnePacketAnswers => Place::Flag(flag::ONE_PACKET_ANSWERS),
+        SettingName::FtpHelper => Place::Flag(flag::FTP_HELPER),
         SettingName::ConnReuseMode => Place::Mode(mode::CONN_REUSE),
         SettingName::DropEntry => Place::Mode(mode::DROP_ENTRY),
         SettingName::DropPacket => Place::Mode(mode::DROP_PACKET),
@@ -92,6 +93,9 @@ impl<B: Backend> Plane<B> {
             Place::LblcrExpiration => settings.lblcr_expiration = coarse_from_s(value),
             Place::Nowhere => {}
         });
+        if setting.name() == SettingName::FtpHelper {
+            self.settle_helpers();
+        }
         Ok(())
     }
 

@@ -3,15 +3,18 @@
 //! `BPF_PROG_TEST_RUN`.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::process::Command as Process;
 
 use nix::sched::{CloneFlags, setns, unshare};
+use vsnat_abi::hop::TO_HOST_MARK;
 use vsnat_api::{
     Attach, Command, CommandError, ConnectionView, ReasonCount, ServiceView, SetTimeouts, Setting,
     SettingName, Side,
 };
-use vsnat_dataplane::{DataPlane, Frame, Lane, Limits, OpenOptions, Origin, Program};
+use vsnat_dataplane::{
+    DataPlane, ExpectError, Frame, Lane, Limits, OpenOptions, Origin, Program, Proxied,
+};
 
 use super::{Arriving, Fate, INNER_MTU, LISTENED_PORT, World};
 
@@ -266,11 +269,12 @@ impl World for KernelWorld {
             return (Fate::Sent, bytes);
         }
         let frame = self.frame(side, frame);
-        let (action, bytes) = self
+        let (action, bytes, mark) = self
             .plane
-            .test_run(side, &frame)
+            .marking_run(side, &frame)
             .unwrap_or_else(|e| panic!("{e}"));
         let fate = match action {
+            TC_ACT_UNSPEC if mark == TO_HOST_MARK => Fate::ToHost,
             TC_ACT_UNSPEC => Fate::Pass,
             TC_ACT_SHOT => Fate::Drop,
             TC_ACT_REDIRECT => Fate::Sent,
@@ -325,6 +329,18 @@ impl World for KernelWorld {
 
     fn spare_ports(&mut self, ports: Option<(u16, u16)>) {
         self.plane.spare_ports(ports);
+    }
+
+    fn proxied(&self, client: SocketAddrV4, virtual_address: SocketAddrV4) -> Option<Proxied> {
+        self.plane.proxied(client, virtual_address)
+    }
+
+    fn expect_client(&mut self, control: &Proxied, server_port: u16) -> Result<u16, ExpectError> {
+        self.plane.expect_client(control, server_port)
+    }
+
+    fn expect_server(&mut self, control: &Proxied, client_port: u16) -> Result<(), ExpectError> {
+        self.plane.expect_server(control, client_port)
     }
 
     fn restart(&mut self) {

@@ -122,4 +122,13 @@ cases! {
     associations::clients_of_associations_are_kept,
     associations::nobody_for_an_association,
     associations::a_server_is_told_of_an_unknown_association,
+    expected::a_control_connection_goes_to_the_host,
+    expected::a_setting_helps_port_21_alone,
+    expected::a_client_comes_to_a_port_that_it_was_told,
+    expected::a_server_comes_to_a_port_of_the_client,
+    expected::another_port_shows_the_one_below_it,
+    expected::a_port_of_another_service_is_not_given_away,
+    expected::a_deleted_server_is_expected_no_more,
+    expected::a_reused_port_of_a_client_finds_its_server,
+    expected::expectations_end_with_the_director,
 }

@@ -67,7 +67,7 @@ fn udp(world: &mut dyn World, from: End, port: u16) -> char {
 
 fn fate(world: &mut dyn World, frame: Vec<u8>) -> char {
     match world.run(Side::Outer, &frame.into()) {
-        (Fate::Pass, _) => '.',
+        (Fate::Pass | Fate::ToHost, _) => '.',
         (Fate::Drop, _) => panic!("dropped"),
         (Fate::Sent, bytes) => letter(Some(read(&bytes).dst)),
     }

@@ -15,6 +15,7 @@ pub mod association_frame;
 pub mod associations;
 pub mod cases;
 pub mod errors;
+pub mod expected;
 pub mod frame;
 pub mod kernel_world;
 pub mod marks;
@@ -36,6 +37,7 @@ use vsnat_api::{
     Command, CommandError, ConnectionView, Protocol, Scheduler, ServerSpec, ServiceKey,
     ServiceSpec, ServiceView, Side, Weight,
 };
+use vsnat_dataplane::{ExpectError, Proxied};
 
 /// The clients' router: all packets of the outer side come from its MAC.
 pub const GATEWAY_MAC: [u8; 6] = [2, 0, 0, 0, 1, 0xfe];
@@ -50,6 +52,8 @@ pub const INNER_MTU: u16 = 1_400;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Pass,
+    /// Passes, marked for the host.
+    ToHost,
     Drop,
     Sent,
 }
@@ -90,6 +94,10 @@ pub trait World {
     fn interface(&self, side: Side) -> &'static str;
     /// The masquerade's source ports.
     fn spare_ports(&mut self, ports: Option<(u16, u16)>);
+    /// What the daemon asks and tells where it stands on a connection.
+    fn proxied(&self, client: SocketAddrV4, virtual_address: SocketAddrV4) -> Option<Proxied>;
+    fn expect_client(&mut self, control: &Proxied, server_port: u16) -> Result<u16, ExpectError>;
+    fn expect_server(&mut self, control: &Proxied, client_port: u16) -> Result<(), ExpectError>;
     /// The director dies, and another one takes over what it left.
     fn restart(&mut self);
 }

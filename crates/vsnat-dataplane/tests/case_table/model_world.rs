@@ -1,10 +1,12 @@
 //! The case table's world in memory.
 
+use std::net::SocketAddrV4;
+
 use vsnat_abi::net::Be32;
 use vsnat_api::{Command, CommandError, ConnectionView, ServiceView, Side};
 use vsnat_core::{Route, Verdict};
 use vsnat_dataplane::model::{Kind, Model, ModelPacket, Routes};
-use vsnat_dataplane::{Limits, Plane};
+use vsnat_dataplane::{ExpectError, Limits, Plane, Proxied};
 
 use super::{
     Arriving, Fate, GATEWAY_MAC, INNER_MAC, INNER_MTU, LISTENED_PORT, OUTER_MAC, OUTER_MTU,
@@ -57,6 +59,7 @@ impl World for ModelWorld {
         };
         let fate = match verdict {
             Verdict::Pass => Fate::Pass,
+            Verdict::ToHost => Fate::ToHost,
             Verdict::Drop => Fate::Drop,
             Verdict::Redirect { .. } | Verdict::Neighbour { .. } => Fate::Sent,
         };
@@ -106,6 +109,18 @@ impl World for ModelWorld {
 
     fn spare_ports(&mut self, ports: Option<(u16, u16)>) {
         self.plane.spare_ports(ports);
+    }
+
+    fn proxied(&self, client: SocketAddrV4, virtual_address: SocketAddrV4) -> Option<Proxied> {
+        self.plane.proxied(client, virtual_address)
+    }
+
+    fn expect_client(&mut self, control: &Proxied, server_port: u16) -> Result<u16, ExpectError> {
+        self.plane.expect_client(control, server_port)
+    }
+
+    fn expect_server(&mut self, control: &Proxied, client_port: u16) -> Result<(), ExpectError> {
+        self.plane.expect_server(control, client_port)
     }
 
     fn restart(&mut self) {

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod arp;
 pub mod bpffs;
+pub mod diversion;
 pub mod events;
 pub mod forwarding;
 pub mod link;

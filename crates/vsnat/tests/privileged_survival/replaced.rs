@@ -103,14 +103,17 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
     // The kernel keeps fifteen bytes of a name.
     let wanted = [
         "vsnat_arm",
+        "vsnat_hand_over",
         "vsnat_inner",
         "vsnat_inner_err",
+        "vsnat_inner_exp",
         "vsnat_inner_par",
         "vsnat_inner_res",
         "vsnat_outer",
         "vsnat_outer_alo",
         "vsnat_outer_cho",
         "vsnat_outer_err",
+        "vsnat_outer_exp",
         "vsnat_outer_ope",
         "vsnat_outer_par",
         "vsnat_outer_ref",

@@ -52,6 +52,17 @@ impl Scene {
         assert!(status.success());
     }
 
+    pub fn stop(&mut self, how: Stop) {
+        let status = self.director.take().unwrap().stop(how).unwrap();
+        assert!(status.success());
+    }
+
+    /// From the record, as `vsnat down` does where no director runs.
+    pub fn remove_data_plane(&self) {
+        let executable = Path::new(env!("CARGO_BIN_EXE_vsnat"));
+        vsnat_lab::director::remove_data_plane(executable, self.cluster.name()).unwrap();
+    }
+
     pub fn director(&self) -> &Director {
         self.director.as_ref().unwrap()
     }
