@@ -11,6 +11,7 @@
 mod api;
 mod check;
 mod client;
+mod dhcp;
 mod down;
 mod engine;
 mod estimator;
@@ -37,6 +38,7 @@ mod watch;
 
 pub use api::socket::SocketError;
 pub use client::{Client, ClientError};
+pub use dhcp::DhcpError;
 pub use down::{DownError, DownOptions, DownOutcome, down};
 pub use lock::LockError;
 pub use netns::NetnsError;

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::api::routes::{self, DownRequest};
+use crate::dhcp::Dhcp;
 use crate::engine::{Engine, Gone};
 use crate::host::events::Events;
 use crate::restore::RestoreError;
@@ -29,6 +30,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Serves until a signal or a client ends it.
 pub(crate) async fn serve(
     engine: Arc<Engine>,
+    dhcp: Option<Dhcp>,
     listener: UnixListener,
     mut signals: Signals,
     config_path: Option<PathBuf>,
@@ -36,7 +38,8 @@ pub(crate) async fn serve(
     let listener = tokio::net::UnixListener::from_std(listener)?;
     let (down_sender, mut down_requests) = mpsc::channel(1);
     let (close, closed) = oneshot::channel::<()>();
-    let router = routes::router(Arc::clone(&engine), down_sender);
+    let dhcp = dhcp.map(Arc::new);
+    let router = routes::router(Arc::clone(&engine), dhcp.clone(), down_sender);
     let server = axum::serve(listener, router).with_graceful_shutdown(async {
         let _ = closed.await;
     });

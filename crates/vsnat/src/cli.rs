@@ -9,6 +9,7 @@ use vsnat_config::DirectorName;
 use vsnat_director::Paths;
 
 use crate::bench::BenchArgs;
+use crate::dhcp::DhcpArgs;
 use crate::lab::LabArgs;
 use crate::man::ManArgs;
 use crate::mark::MarkArgs;
@@ -51,6 +52,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Refuse the service traffic of source networks.
     Deny(DenyArgs),
+    /// Show the addresses that real servers were given by DHCP.
+    Dhcp(DhcpArgs),
     /// List settings of the packet path, or change them.
     Set(SetArgs),
     /// Give packets marks, by which services can be found.

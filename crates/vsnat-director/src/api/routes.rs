@@ -15,6 +15,7 @@ use vsnat_api::{CommandRequest, CommandResponse};
 
 use crate::api::listing::{self, Form};
 use crate::api::{ErrorBody, records};
+use crate::dhcp::Dhcp;
 use crate::engine::{Engine, Gone};
 use crate::restore::RestoreError;
 
@@ -27,10 +28,15 @@ pub(crate) type DownRequest = oneshot::Sender<Result<(), RestoreError>>;
 #[derive(Clone)]
 struct Api {
     engine: Arc<Engine>,
+    dhcp: Option<Arc<Dhcp>>,
     down: mpsc::Sender<DownRequest>,
 }
 
-pub(crate) fn router(engine: Arc<Engine>, down: mpsc::Sender<DownRequest>) -> Router {
+pub(crate) fn router(
+    engine: Arc<Engine>,
+    dhcp: Option<Arc<Dhcp>>,
+    down: mpsc::Sender<DownRequest>,
+) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/services", get(services))
@@ -39,12 +45,13 @@ pub(crate) fn router(engine: Arc<Engine>, down: mpsc::Sender<DownRequest>) -> Ro
         .route("/v1/timeouts", get(timeouts))
         .route("/v1/settings", get(settings))
         .route("/v1/marks", get(marks))
+        .route("/v1/dhcp/leases", get(dhcp_leases))
         .route("/v1/commands", post(commands))
         .route("/v1/down", post(take_down))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
-        .with_state(Api { engine, down })
+        .with_state(Api { engine, dhcp, down })
 }
 
 async fn status(State(api): State<Api>) -> Response {
@@ -82,6 +89,16 @@ async fn marks(State(api): State<Api>) -> Response {
     answer(api.engine.blocking(Engine::marks).await)
 }
 
+/// The thread of DHCP holds its lock while it writes to the disk.
+async fn dhcp_leases(State(api): State<Api>) -> Response {
+    let Some(dhcp) = api.dhcp else {
+        let message = "this director gives out no addresses; add [dhcp] to its file and restart it";
+        return refuse(StatusCode::NOT_FOUND, message.to_owned());
+    };
+    let leases = tokio::task::spawn_blocking(move || dhcp.leases()).await;
+    answer(leases.map_err(|_| Gone))
+}
+
 async fn commands(
     State(api): State<Api>,
     request: Result<Json<CommandRequest>, JsonRejection>,
@@ -109,7 +126,7 @@ async fn take_down(State(api): State<Api>) -> Response {
 
 async fn unknown() -> Response {
     let message = "there is no such path; GET /v1/status, /v1/services, /v1/connections, /v1/deny, \
-                   /v1/timeouts, /v1/settings, /v1/marks, POST /v1/commands, /v1/down";
+                   /v1/timeouts, /v1/settings, /v1/marks, /v1/dhcp/leases, POST /v1/commands, /v1/down";
     refuse(StatusCode::NOT_FOUND, message.to_owned())
 }
 
