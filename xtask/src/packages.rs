@@ -31,7 +31,7 @@ struct Row {
     purposes: &'static [Purpose],
 }
 
-const TABLE: [Row; 10] = [
+const TABLE: [Row; 16] = [
     Row {
         program: "ip",
         package: "iproute2",
@@ -86,6 +86,43 @@ const TABLE: [Row; 10] = [
         program: "pod2usage",
         package: "perl",
         why: "comes with perl's library, which ldirectord and munin's plugins need",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "dhclient",
+        package: "isc-dhcp-client",
+        why: "is a DHCP client that is not ours",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "busybox",
+        package: "busybox-static",
+        why: "has udhcpc, another DHCP client",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "dhcpcd",
+        // Not the package dhcpcd, which would start a client for every interface.
+        package: "dhcpcd-base",
+        why: "is a third DHCP client",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "dhcping",
+        package: "dhcping",
+        why: "asks whether a DHCP server answers",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "perfdhcp",
+        package: "kea-admin",
+        why: "asks a DHCP server for thousands of addresses",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "dnsmasq",
+        package: "dnsmasq-base",
+        why: "is another DHCP server on the link, which the director must notice",
         purposes: &[Purpose::Test],
     },
     Row {
@@ -250,7 +287,15 @@ mod tests {
 
     #[test]
     fn no_package_of_the_table_starts_a_service() {
-        let daemons = ["apache2", "nginx", "nginx-light", "haproxy", "vsftpd"];
+        let daemons = [
+            "apache2",
+            "nginx",
+            "nginx-light",
+            "haproxy",
+            "vsftpd",
+            "dhcpcd",
+            "dnsmasq",
+        ];
         assert!(TABLE.iter().all(|row| !daemons.contains(&row.package)));
     }
 }

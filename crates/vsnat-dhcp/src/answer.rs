@@ -141,7 +141,7 @@ fn reply(kind: MessageType, request: &Request, network: &Network) -> Message {
     options.insert(DhcpOption::MessageType(kind));
     options.insert(DhcpOption::ServerIdentifier(network.server));
     // RFC 6842: clients that share an address of hardware tell them apart.
-    if let Some(id) = &request.client.id {
+    if let Some(id) = &request.sent_id {
         options.insert(DhcpOption::ClientIdentifier(id.bytes().to_vec()));
     }
     if let Some(relay) = &request.relay {

@@ -139,7 +139,7 @@ mod tests {
         let hardware = Hardware::new([2, 0, 0, 0, 0, client]);
         Lease {
             address: address(last),
-            client: Client { hardware, id: None },
+            client: Client::new(hardware, None),
             sender: hardware,
             host_name: None,
             vendor_class: None,

@@ -41,6 +41,9 @@ impl Hardware {
     }
 }
 
+/// The type of an identifier that is the Ethernet address once more.
+const ETHERNET: u8 = 1;
+
 /// A client identifier (option 61), never empty.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -57,6 +60,13 @@ impl ClientId {
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The hardware address that this identifier repeats.
+    pub fn hardware(&self) -> Option<Hardware> {
+        let (kind, octets) = self.0.split_first()?;
+        let octets: [u8; 6] = octets.try_into().ok()?;
+        (*kind == ETHERNET).then_some(Hardware(octets))
+    }
 }
 
 /// Not the address of an interface, or not an identifier.
@@ -70,10 +80,20 @@ pub enum ClientError {
 
 /// Who holds a lease, or wants one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Client {
     pub hardware: Hardware,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<ClientId>,
+}
+
+impl Client {
+    /// Some programs send the hardware address as identifier and some send
+    /// none: a machine that boots by one and runs the other stays the same.
+    pub fn new(hardware: Hardware, id: Option<ClientId>) -> Self {
+        let id = id.filter(|id| id.hardware() != Some(hardware));
+        Client { hardware, id }
+    }
 }
 
 impl fmt::Display for Client {

@@ -69,6 +69,8 @@ pub struct Request {
     /// The relay agent, if there is one.
     pub giaddr: Ipv4Addr,
     pub client: Client,
+    /// The identifier as the client wrote it, which it wants back.
+    pub sent_id: Option<ClientId>,
     pub requested: Option<Ipv4Addr>,
     pub server: Option<Ipv4Addr>,
     /// Which options the client asks for, the most wanted first.
@@ -129,7 +131,8 @@ impl Request {
             hops: fixed[3],
             ciaddr: address_at(fixed, 12),
             giaddr: address_at(fixed, 24),
-            client: Client { hardware, id },
+            client: Client::new(hardware, id.clone()),
+            sent_id: id,
             requested: address(&options, REQUESTED_ADDRESS)?,
             server: address(&options, SERVER_IDENTIFIER)?,
             wanted: wanted(&options),

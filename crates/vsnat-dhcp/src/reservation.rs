@@ -29,7 +29,15 @@ pub(crate) struct Reservations {
 }
 
 impl Reservations {
-    pub fn new(all: Vec<Reservation>) -> Self {
+    pub fn new(mut all: Vec<Reservation>) -> Self {
+        for reservation in &mut all {
+            // As clients are known (see `Client::new`).
+            if let Owner::Id(id) = &reservation.owner
+                && let Some(hardware) = id.hardware()
+            {
+                reservation.owner = Owner::Hardware(hardware);
+            }
+        }
         let numbered = || all.iter().enumerate();
         Reservations {
             by_owner: numbered().map(|(i, r)| (r.owner.clone(), i)).collect(),

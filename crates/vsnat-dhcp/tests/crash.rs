@@ -23,7 +23,7 @@ fn lease_of(last: u8, client: u16, ends_s: u32) -> Lease {
     let hardware = mac(client);
     Lease {
         address: host(last),
-        client: vsnat_dhcp::Client { hardware, id: None },
+        client: vsnat_dhcp::Client::new(hardware, None),
         sender: hardware,
         host_name: None,
         vendor_class: Some("udhcp 1.35.0".to_owned()),

@@ -232,6 +232,18 @@ fn machines_with_the_same_identifier_are_two_clients() {
 }
 
 #[test]
+fn an_identifier_that_repeats_the_hardware_address_is_none() {
+    let mut server = server(vec![network(13)], reserved());
+    let address = lease(&mut server, 3, START);
+    let id = [&[1], &mac(3).octets()[..]].concat();
+    let discover = Ask::new(MessageType::Discover, 3).id(&id);
+    let offer = discover.answer(&mut server, START);
+    offer.is(MessageType::Offer, address);
+    let echo = offer.option(OptionCode::ClientIdentifier);
+    assert_eq!(echo, Some(&DhcpOption::ClientIdentifier(id)));
+}
+
+#[test]
 fn what_is_wanted_is_told_and_no_more() {
     let network = Network {
         domain: Some("example.org".to_owned()),

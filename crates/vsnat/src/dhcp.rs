@@ -75,7 +75,11 @@ fn row(lease: &DhcpLease) -> String {
     let address = lease.address.to_string();
     let held = duration(lease.held_s);
     let name = lease.host_name.as_deref().unwrap_or("-");
-    let mac = &lease.mac;
+    // Whoever uses it is not the client that it was meant for.
+    let mac = match lease.state {
+        DhcpLeaseState::Withdrawn => "-",
+        DhcpLeaseState::Offered | DhcpLeaseState::Active | DhcpLeaseState::Over => &lease.mac,
+    };
     format!("{address:<15} {mac:<17} {state:<9} {held:>9} {ends:>9}  {name}\n")
 }
 
