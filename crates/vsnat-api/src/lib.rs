@@ -14,6 +14,7 @@ mod mark;
 mod scheduler;
 mod service;
 mod setting;
+mod standing;
 
 pub use attach::Attach;
 pub use command::{Command, CommandError, CommandRequest, CommandResponse, SetTimeouts};
@@ -29,6 +30,7 @@ pub use service::{
     Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Weight, WeightError,
 };
 pub use setting::{Setting, SettingError, SettingName};
+pub use standing::{ServerStanding, ServerStandings, Standing};
 
 /// Folder of the API sockets: one `NAME.sock` for each running director.
 pub const RUN_DIR: &str = "/run/vsnat";

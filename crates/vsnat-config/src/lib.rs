@@ -32,7 +32,7 @@ mod timeouts;
 pub use config::{Config, DesiredService, Limits, Masquerade};
 pub use describe::describe;
 pub use desired::{Desired, Running};
-pub use dhcp::{Dhcp, DhcpNetwork, OtherServers};
+pub use dhcp::{Dhcp, DhcpNetwork, Enrolled, Enrolment, OtherServers, Pattern};
 pub use diff::diff;
 pub use merge::merge;
 pub use mistake::{Mistake, Mistakes};

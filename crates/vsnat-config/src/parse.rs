@@ -69,7 +69,9 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
     let vips = director.as_ref().map(|d| d.vips.as_slice());
     let services = services::read(&sections, vips, limits, notes);
 
-    let dhcp = Section::of(&root, DHCP, notes).map(|section| dhcp::read(&section, notes));
+    let names = services::names(&sections, &services, notes);
+    let dhcp = Section::of(&root, DHCP, notes);
+    let dhcp = dhcp.map(|section| dhcp::read(&section, &names, notes));
 
     let Director {
         name,

@@ -201,3 +201,57 @@ fn reservations() {
     );
     in_reservation(&twice, 3, &["line 7", "remove one"]);
 }
+
+const WEB: &str = "[[service]]\nname = \"web\"\nprotocol = \"tcp\"\naddress = \"192.0.2.1:80\"\n";
+
+#[test]
+fn machines_become_servers() {
+    let config = read(&format!(
+        "{WEB}{NETWORK}[[dhcp.reservation]]\nmac = \"52:54:00:00:00:01\"\n\
+         address = \"10.0.100.11\"\nenrol = \"web\"\nport = 8080\nweight = 3\n\
+         [[dhcp.enrol]]\nservice = \"web\"\nhost_name = \"web-*\"\n\
+         [[dhcp.enrol]]\nservice = \"web\"\nvendor_class = \"blade*\"\nport = 81\n"
+    ));
+    let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let rules = config.dhcp.unwrap().enrolments;
+    let told: Vec<_> = rules.iter().map(|r| (r.port, r.weight.get())).collect();
+    assert_eq!(told, [(8_080, 3), (80, 1), (81, 1)]);
+    assert!(
+        rules
+            .iter()
+            .all(|rule| rule.service == config.services[0].spec.key)
+    );
+}
+
+#[test]
+fn machines_that_cannot_become_servers() {
+    let rule = |lines: &str| format!("{WEB}{NETWORK}[[dhcp.enrol]]\n{lines}");
+    mistake(
+        &rule("service = \"wbe\"\nhost_name = \"*\""),
+        8,
+        &["did you mean web?"],
+    );
+    mistake(
+        &rule("service = \"db\"\nhost_name = \"*\""),
+        8,
+        &["give a [[service]]"],
+    );
+    mistake(
+        &rule("service = \"web\""),
+        7,
+        &["no host_name", "vendor_class"],
+    );
+    mistake(&rule("host_name = \"*\""), 7, &["no service"]);
+    let udp = rule("service = \"web\"\nhost_name = \"*\"").replace("tcp", "udp");
+    mistake(&udp, 8, &["not of TCP on one port"]);
+    mistake(
+        &format!("{WEB}{}", WEB.replace(":80", ":81")),
+        6,
+        &["this name already"],
+    );
+    in_reservation(
+        "mac = \"52:54:00:00:00:01\"\naddress = \"10.0.100.11\"\nweight = 2",
+        3,
+        &["without enrol"],
+    );
+}

@@ -14,6 +14,7 @@ mod client;
 mod dhcp;
 mod down;
 mod engine;
+mod enrol;
 mod estimator;
 #[doc(hidden)]
 pub mod host;

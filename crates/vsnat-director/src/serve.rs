@@ -15,6 +15,7 @@ use tokio::time::{self, MissedTickBehavior};
 use crate::api::routes::{self, DownRequest};
 use crate::dhcp::Dhcp;
 use crate::engine::{Engine, Gone};
+use crate::enrol::Enrol;
 use crate::host::events::Events;
 use crate::restore::RestoreError;
 use crate::run::Ending;
@@ -39,7 +40,14 @@ pub(crate) async fn serve(
     let (down_sender, mut down_requests) = mpsc::channel(1);
     let (close, closed) = oneshot::channel::<()>();
     let dhcp = dhcp.map(Arc::new);
-    let router = routes::router(Arc::clone(&engine), dhcp.clone(), down_sender);
+    let enrol = Arc::new(enrol_of(&engine));
+    let asked = routes::Asked {
+        engine: Arc::clone(&engine),
+        dhcp: dhcp.clone(),
+        enrol: Arc::clone(&enrol),
+        down: down_sender,
+    };
+    let router = routes::router(asked);
     let server = axum::serve(listener, router).with_graceful_shutdown(async {
         let _ = closed.await;
     });
@@ -50,13 +58,21 @@ pub(crate) async fn serve(
         tokio::spawn(follow_network(Arc::clone(&engine), Events::subscribe()?)),
     ];
 
+    let enrolling = dhcp.map(|dhcp| tokio::spawn(enrol.run(Arc::clone(&engine), dhcp)));
+
     let ending = until_told(&engine, &mut signals, &mut down_requests, config_path).await;
-    for task in tasks {
+    for task in tasks.into_iter().chain(enrolling) {
         task.abort();
     }
     let _ = close.send(());
     let _ = time::timeout(LAST_ANSWERS, &mut server).await;
     Ok(ending)
+}
+
+fn enrol_of(engine: &Engine) -> Enrol {
+    let config = &engine.setup.config;
+    let rules = config.dhcp.as_ref().map(|dhcp| dhcp.enrolments.clone());
+    Enrol::new(rules.unwrap_or_default(), &config.services)
 }
 
 /// The signals that mean something to a director.

@@ -15,6 +15,7 @@ use crate::man::ManArgs;
 use crate::mark::MarkArgs;
 use crate::plan::PlanArgs;
 use crate::proc::ProcArgs;
+use crate::servers::ServersArgs;
 use crate::set::SetArgs;
 
 /// Where a director's file is looked for when none is named.
@@ -54,6 +55,8 @@ pub enum Command {
     Deny(DenyArgs),
     /// Show the addresses that real servers were given by DHCP.
     Dhcp(DhcpArgs),
+    /// List the real servers: how each came, and why it is in or out.
+    Servers(ServersArgs),
     /// List settings of the packet path, or change them.
     Set(SetArgs),
     /// Give packets marks, by which services can be found.

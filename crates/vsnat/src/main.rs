@@ -19,6 +19,7 @@ mod output;
 mod plan;
 mod proc;
 mod run;
+mod servers;
 mod set;
 mod signals;
 mod status;
@@ -57,6 +58,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Status(options) => status::main(&options),
         Command::Deny(options) => deny::main(options),
         Command::Dhcp(args) => dhcp::main(&args),
+        Command::Servers(args) => servers::main(&args),
         Command::Set(args) => set::main(&args),
         Command::Mark(args) => mark::main(args),
         Command::Proc(args) => proc::main(&args),

@@ -1,6 +1,8 @@
 //! `[dhcp]`: addresses for the real servers.
 
+mod enrol;
 mod network;
+mod pattern;
 mod reservation;
 
 use std::net::Ipv4Addr;
@@ -10,12 +12,15 @@ use toml::Spanned;
 use toml::de::DeValue;
 use vsnat_dhcp::{Range, Reservation, Route};
 
+use enrol::Names;
+
 use crate::mistake::Notes;
 use crate::section::{Section, kind};
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "network",
     "reservation",
+    "enrol",
     "force",
     "lease_time",
     "dns",
@@ -25,12 +30,19 @@ const KEYS: [&str; 8] = [
 ];
 const NETWORK: &str = "[[dhcp.network]]";
 const RESERVATION: &str = "[[dhcp.reservation]]";
+const ENROL: &str = "[[dhcp.enrol]]";
+
+pub use enrol::{Enrolled, Enrolment};
+pub use pattern::Pattern;
 
 /// What `[dhcp]` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dhcp {
     pub networks: Vec<DhcpNetwork>,
     pub reservations: Vec<Reservation>,
+    /// Of several that fit a machine the first one counts; those of
+    /// reservations come first.
+    pub enrolments: Vec<Enrolment>,
     pub others: OtherServers,
 }
 
@@ -56,7 +68,7 @@ pub struct DhcpNetwork {
     pub routes: Vec<Route>,
 }
 
-pub(crate) fn read(section: &Section, notes: &mut Notes) -> Dhcp {
+pub(crate) fn read(section: &Section, names: &Names, notes: &mut Notes) -> Dhcp {
     section.check_keys(&KEYS, notes);
     let usual = network::usual(section, notes);
     let sections = Section::all_of(section, NETWORK, "network", notes);
@@ -67,9 +79,13 @@ pub(crate) fn read(section: &Section, notes: &mut Notes) -> Dhcp {
     let networks = network::read(&sections, &usual, notes);
     let sections = Section::all_of(section, RESERVATION, "reservation", notes);
     let reservations = reservation::read(&sections, &networks, notes);
+    let mut enrolments = reservation::enrolments(&sections, &reservations, names, notes);
+    let sections = Section::all_of(section, ENROL, "enrol", notes);
+    enrolments.extend(enrol::read(&sections, names, notes));
     Dhcp {
         networks,
         reservations,
+        enrolments,
         others: others(section, notes),
     }
 }

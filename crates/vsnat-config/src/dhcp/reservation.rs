@@ -5,11 +5,20 @@ use std::ops::Range as Span;
 
 use vsnat_dhcp::{HostName, Owner, Reservation};
 
+use super::enrol::{self, Enrolled, Enrolment, Names};
 use super::{DhcpNetwork, host};
 use crate::mistake::Notes;
 use crate::section::Section;
 
-const KEYS: [&str; 4] = ["mac", "client_id", "address", "host_name"];
+const KEYS: [&str; 7] = [
+    "mac",
+    "client_id",
+    "address",
+    "host_name",
+    "enrol",
+    "port",
+    "weight",
+];
 
 /// The reservations; an address has one owner, and an owner one address in a
 /// network.
@@ -43,6 +52,33 @@ pub(super) fn read(
     kept.into_iter()
         .map(|(reservation, _)| reservation)
         .collect()
+}
+
+/// The reservations whose machines become servers; none where one was wrong.
+pub(super) fn enrolments(
+    sections: &[Section],
+    reservations: &[Reservation],
+    names: &Names,
+    notes: &mut Notes,
+) -> Vec<Enrolment> {
+    if sections.len() != reservations.len() {
+        return Vec::new();
+    }
+    let mut enrolments = Vec::new();
+    for (section, reservation) in sections.iter().zip(reservations) {
+        if section.value("enrol").is_some() {
+            let who = Enrolled::Reservation(reservation.address);
+            enrolments.extend(enrol::enrolment(section, "enrol", who, names, notes));
+            continue;
+        }
+        for key in ["port", "weight"] {
+            if let Some(value) = section.value(key) {
+                let message = format!("{key} says nothing without enrol = \"…\", a service's name");
+                notes.add(value.span(), message);
+            }
+        }
+    }
+    enrolments
 }
 
 fn one(section: &Section, networks: &[DhcpNetwork], notes: &mut Notes) -> Option<Reservation> {

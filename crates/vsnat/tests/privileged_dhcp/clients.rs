@@ -56,7 +56,7 @@ impl Bench {
         let _ = fs::remove_file(self.told_file(number));
     }
 
-    /// In the foreground, with a memory of its lease.
+    /// In the foreground, with a memory of its lease and a name: `web-0`.
     fn dhclient(&self, number: usize) -> Command {
         let told = self.told_file(number);
         let script = self.script(
@@ -74,7 +74,9 @@ impl Bench {
         command.arg("-sf").arg(script);
         command.arg("-lf").arg(file("leases"));
         command.arg("-pf").arg(file("pid"));
-        command.args(["-cf", "/dev/null", "eth0"]);
+        let config = file("conf");
+        fs::write(&config, format!("send host-name \"web-{number}\";\n")).unwrap();
+        command.arg("-cf").arg(config).arg("eth0");
         command
     }
 

@@ -9,6 +9,7 @@
 
 mod bench;
 mod clients;
+mod enrolling;
 mod load;
 mod refusing;
 mod serving;
