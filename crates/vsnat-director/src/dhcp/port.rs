@@ -120,7 +120,7 @@ impl Port {
 pub(super) fn packets(index: u32, port: u16) -> io::Result<Socket> {
     // It hears nothing until it is bound, and by then has its filter.
     let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
-    socket.attach_filter(&filter(port))?;
+    socket.attach_filter(&filter(index, port))?;
     // More than the usual limit is for root; less is no reason to fail.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     socket.set_nonblocking(true)?;
@@ -138,8 +138,10 @@ pub(super) fn packets(index: u32, port: u16) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// UDP over IPv4 to a port, no later fragment, no frame for another host.
-fn filter(port: u16) -> [SockFilter; 13] {
+/// UDP over IPv4 to a port, no later fragment, no frame for another host, and
+/// none of a VLAN on the interface: the kernel shows those here too.
+fn filter(index: u32, port: u16) -> [SockFilter; 15] {
+    const LOAD_WORD: u16 = 0x20;
     const LOAD_HALF: u16 = 0x28;
     const LOAD_BYTE: u16 = 0x30;
     const LOAD_HALF_AT: u16 = 0x48;
@@ -150,7 +152,11 @@ fn filter(port: u16) -> [SockFilter; 13] {
     // Where the kernel shows a frame's packet type (SKF_AD_OFF, SKF_AD_PKTTYPE).
     const PACKET_TYPE: u32 = 0xffff_f000 + 4;
     const OTHER_HOST: u32 = libc::PACKET_OTHERHOST as u32;
+    // And the interface that it is for (SKF_AD_IFINDEX).
+    const INTERFACE: u32 = 0xffff_f000 + 8;
     [
+        SockFilter::new(LOAD_WORD, 0, 0, INTERFACE),
+        SockFilter::new(IF_EQUAL, 0, 12, index),
         SockFilter::new(LOAD_BYTE, 0, 0, PACKET_TYPE),
         SockFilter::new(IF_EQUAL, 10, 0, OTHER_HOST),
         SockFilter::new(LOAD_HALF, 0, 0, 12),

@@ -203,6 +203,7 @@ impl Drop for Bench {
     fn drop(&mut self) {
         self.vsnat(&["down"]);
         for namespace in self.namespaces() {
+            end_all(&namespace);
             let _ = Command::new("ip")
                 .args(["netns", "del", &namespace])
                 .status();
@@ -261,6 +262,20 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(Instant::now() < deadline, "never so: {what}");
         thread::sleep(POLL);
+    }
+}
+
+/// Ends whatever runs in a namespace: dhcpcd leaves helpers behind when it is
+/// killed.
+fn end_all(namespace: &str) {
+    let listed = Command::new("ip")
+        .args(["netns", "pids", namespace])
+        .output();
+    let listed = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    for pid in listed.unwrap_or_default().split_whitespace() {
+        if let Ok(pid) = pid.parse() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
     }
 }
 
