@@ -31,7 +31,7 @@ struct Row {
     purposes: &'static [Purpose],
 }
 
-const TABLE: [Row; 17] = [
+const TABLE: [Row; 23] = [
     Row {
         program: "ip",
         package: "iproute2",
@@ -128,6 +128,43 @@ const TABLE: [Row; 17] = [
         program: "openssl",
         package: "openssl",
         why: "makes the certificate of an FTP server",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "dhclient",
+        package: "isc-dhcp-client",
+        why: "is a DHCP client that is not ours",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "busybox",
+        package: "busybox-static",
+        why: "has udhcpc, another DHCP client",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "dhcpcd",
+        // Not the package dhcpcd, which would start a client for every interface.
+        package: "dhcpcd-base",
+        why: "is a third DHCP client",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "dhcping",
+        package: "dhcping",
+        why: "asks whether a DHCP server answers",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "perfdhcp",
+        package: "kea-admin",
+        why: "asks a DHCP server for thousands of addresses",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "dnsmasq",
+        package: "dnsmasq-base",
+        why: "is another DHCP server on the link, which the director must notice",
         purposes: &[Purpose::Test],
     },
     Row {
@@ -292,7 +329,15 @@ mod tests {
 
     #[test]
     fn no_package_of_the_table_starts_a_service() {
-        let daemons = ["apache2", "nginx", "nginx-light", "haproxy", "vsftpd"];
+        let daemons = [
+            "apache2",
+            "nginx",
+            "nginx-light",
+            "haproxy",
+            "vsftpd",
+            "dhcpcd",
+            "dnsmasq",
+        ];
         assert!(TABLE.iter().all(|row| !daemons.contains(&row.package)));
     }
 }

@@ -8,15 +8,18 @@
 mod attach;
 mod command;
 mod connection;
+mod dhcp;
 mod listing;
 mod mark;
 mod scheduler;
 mod service;
 mod setting;
+mod standing;
 
 pub use attach::Attach;
 pub use command::{Command, CommandError, CommandRequest, CommandResponse, SetTimeouts};
 pub use connection::ConnectionState;
+pub use dhcp::{DhcpCounters, DhcpLease, DhcpLeaseState, DhcpLeases, DhcpNetwork};
 pub use listing::{
     ConnectionView, Connections, Counters, Deny, InterfaceView, Marks, Rates, ReasonCount,
     ServerView, ServiceView, Services, Settings, Side, Status, SweeperView, TableView, Timeouts,
@@ -27,9 +30,14 @@ pub use service::{
     Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Weight, WeightError,
 };
 pub use setting::{Setting, SettingError, SettingName};
+pub use standing::{ServerStanding, ServerStandings, Standing};
 
 /// Folder of the API sockets: one `NAME.sock` for each running director.
 pub const RUN_DIR: &str = "/run/vsnat";
+
+/// Folder of what outlives a reboot: one `NAME.leases` for each director that
+/// gives out addresses.
+pub const STATE_DIR: &str = "/var/lib/vsnat";
 
 /// Name of a director that was given none.
 pub const DEFAULT_NAME: &str = "default";

@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 use vsnat_api::{Attach, ConnectionState, MarkRule, ServerSpec, ServiceSpec, Setting};
 
 use crate::timeouts::{self, SETTABLE_STATES};
-use crate::{Desired, DirectorName, desired};
+use crate::{Desired, Dhcp, DirectorName, desired};
 
 /// Everything a file says. What it leaves out has its default here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Config {
     /// Marking rules, in the order in which they are tried.
     pub marks: Vec<MarkRule>,
     pub services: Vec<DesiredService>,
+    /// Addresses for the real servers; none when nobody shall get one here.
+    pub dhcp: Option<Dhcp>,
 }
 
 impl Config {
@@ -56,6 +58,7 @@ impl Config {
             ("vips", self.vips == other.vips),
             ("masquerade", self.masquerade == other.masquerade),
             ("attach", self.attach == other.attach),
+            ("[dhcp]", self.dhcp == other.dhcp),
             (
                 "[timeouts]",
                 self.other_timeouts() == other.other_timeouts(),

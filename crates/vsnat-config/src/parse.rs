@@ -5,7 +5,7 @@ use toml::de::DeTable;
 use crate::director::{self, Director};
 use crate::mistake::Notes;
 use crate::section::Section;
-use crate::{Config, Mistakes, limits, marks, services, settings, timeouts};
+use crate::{Config, Mistakes, dhcp, limits, marks, services, settings, timeouts};
 
 const DIRECTOR: &str = "[director]";
 const LIMITS: &str = "[limits]";
@@ -13,6 +13,7 @@ const TIMEOUTS: &str = "[timeouts]";
 const SETTINGS: &str = "[settings]";
 const MARK: &str = "[[mark]]";
 const SERVICE: &str = "[[service]]";
+const DHCP: &str = "[dhcp]";
 
 /// Reads the text of `file`; the name only serves the messages.
 pub fn parse(file: &str, text: &str) -> Result<Config, Mistakes> {
@@ -37,7 +38,7 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
     let root = Section::new("the file", document.get_ref(), 0..0);
     root.check_keys(
         &[
-            "director", "limits", "timeouts", "settings", "mark", "service",
+            "director", "limits", "timeouts", "settings", "mark", "service", "dhcp",
         ],
         notes,
     );
@@ -68,6 +69,10 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
     let vips = director.as_ref().map(|d| d.vips.as_slice());
     let services = services::read(&sections, vips, limits, notes);
 
+    let names = services::names(&sections, &services, notes);
+    let dhcp = Section::of(&root, DHCP, notes);
+    let dhcp = dhcp.map(|section| dhcp::read(&section, &names, notes));
+
     let Director {
         name,
         outer,
@@ -90,6 +95,7 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
         settings,
         marks,
         services,
+        dhcp,
     })
 }
 

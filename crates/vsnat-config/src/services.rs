@@ -15,7 +15,8 @@ use crate::section::{Section, kind};
 use crate::suggest::nearest;
 use crate::{DesiredService, Limits, address, marks, protocol, servers};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
+    "name",
     "protocol",
     "address",
     "mark",
@@ -61,6 +62,30 @@ pub(crate) fn read(
         services.push(service);
     }
     services
+}
+
+/// The services that have a name; none when one of them was wrong, since it may
+/// be the one that is meant elsewhere.
+pub(crate) fn names(
+    sections: &[Section],
+    services: &[DesiredService],
+    notes: &mut Notes,
+) -> Option<BTreeMap<String, ServiceKey>> {
+    if sections.len() != services.len() {
+        return None;
+    }
+    let mut names = BTreeMap::new();
+    for (section, service) in sections.iter().zip(services) {
+        let Some(name) = section.text("name", notes) else {
+            continue;
+        };
+        let before = names.insert((*name.get_ref()).to_owned(), service.spec.key);
+        if let Some(before) = before {
+            let message = format!("{before} has this name already; give each service its own");
+            notes.add(name.span(), message);
+        }
+    }
+    Some(names)
 }
 
 fn too_many(section: &Section, what: &str, limit: u32, notes: &mut Notes) {

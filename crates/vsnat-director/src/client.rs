@@ -16,8 +16,8 @@ use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::runtime::{self, Runtime};
 use vsnat_api::{
-    Command, CommandError, CommandRequest, CommandResponse, ConnectionView, Deny, Marks, RUN_DIR,
-    Services, Settings, Status, Timeouts,
+    Command, CommandError, CommandRequest, CommandResponse, ConnectionView, Deny, DhcpLeases,
+    Marks, RUN_DIR, ServerStandings, Services, Settings, Status, Timeouts,
 };
 use vsnat_config::DirectorName;
 use vsnat_dataplane::DataPlane;
@@ -165,6 +165,14 @@ impl Client {
 
     pub fn marks(&self) -> Result<Marks, ClientError> {
         self.get("/v1/marks")
+    }
+
+    pub fn servers(&self) -> Result<ServerStandings, ClientError> {
+        self.get("/v1/servers")
+    }
+
+    pub fn dhcp_leases(&self) -> Result<DhcpLeases, ClientError> {
+        self.get("/v1/dhcp/leases")
     }
 
     /// One result for each command, in their order.

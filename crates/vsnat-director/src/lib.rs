@@ -11,8 +11,10 @@
 mod api;
 mod check;
 mod client;
+mod dhcp;
 mod down;
 mod engine;
+mod enrol;
 mod estimator;
 mod ftp;
 #[doc(hidden)]
@@ -38,6 +40,7 @@ mod watch;
 
 pub use api::socket::SocketError;
 pub use client::{Client, ClientError};
+pub use dhcp::DhcpError;
 pub use down::{DownError, DownOptions, DownOutcome, down};
 pub use lock::LockError;
 pub use netns::NetnsError;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vsnat_api::RUN_DIR;
+use vsnat_api::{RUN_DIR, STATE_DIR};
 use vsnat_config::DirectorName;
 
 use crate::{lock, record};
@@ -11,9 +11,10 @@ use crate::{lock, record};
 /// What the files have after the director's name.
 const SOCKET: &str = ".sock";
 const LOCK: &str = ".lock";
+const LEASES: &str = ".leases";
 
-/// The files of one director. All are in `/run`: none outlives a reboot, as
-/// none of what they describe does.
+/// The files of one director. All but the leases are in `/run`: they do not
+/// outlive a reboot, as what they describe does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
     /// The socket of the API.
@@ -23,6 +24,9 @@ pub struct Paths {
     pub lock: PathBuf,
     /// What was found before the first change.
     pub record: PathBuf,
+    /// Which addresses were given to whom. Clients keep theirs over a reboot of
+    /// the director, and so does `vsnat down`.
+    pub leases: PathBuf,
 }
 
 impl Paths {
@@ -32,6 +36,7 @@ impl Paths {
             socket: file(SOCKET),
             lock: file(LOCK),
             record: file(record::SUFFIX),
+            leases: PathBuf::from(format!("{STATE_DIR}/{name}{LEASES}")),
         }
     }
 

@@ -7,6 +7,7 @@ use thiserror::Error;
 use vsnat_config::{Config, DirectorName};
 
 use crate::api::socket::{ApiSocket, SocketError};
+use crate::dhcp::{self, DhcpError};
 use crate::lock::{LockError, NameLock};
 use crate::netns::{self, Namespace, NetnsError};
 use crate::paths::Paths;
@@ -66,6 +67,8 @@ pub enum RunError {
     #[error(transparent)]
     Socket(#[from] SocketError),
     #[error(transparent)]
+    Dhcp(#[from] DhcpError),
+    #[error(transparent)]
     Start(#[from] StartError),
     #[error("cannot run the daemon's tasks: {0}")]
     Runtime(#[from] io::Error),
@@ -109,13 +112,15 @@ fn run_locked(setup: Setup, config_path: Option<PathBuf>) -> Result<Ending, RunE
     // in good order.
     let signals = Signals::listen(&runtime)?;
 
+    let dhcp = dhcp::open(&setup.config, &setup.paths.leases)?;
     let engine = start(setup)?;
+    let dhcp = dhcp.map(dhcp::Opened::serve).transpose()?;
     tracing::info!(
         "director {} serves; its API is at {}",
         engine.setup.name,
         engine.setup.paths.socket.display()
     );
-    let ending = runtime.block_on(serve(engine, listener, signals, config_path))??;
+    let ending = runtime.block_on(serve(engine, dhcp, listener, signals, config_path))??;
     Ok(ending)
 }
 

@@ -13,7 +13,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::api::routes::{self, DownRequest};
+use crate::dhcp::Dhcp;
 use crate::engine::{Engine, Gone};
+use crate::enrol::Enrol;
 use crate::ftp::Helper;
 use crate::host::events::Events;
 use crate::restore::RestoreError;
@@ -30,6 +32,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Serves until a signal or a client ends it.
 pub(crate) async fn serve(
     engine: Arc<Engine>,
+    dhcp: Option<Dhcp>,
     listener: UnixListener,
     mut signals: Signals,
     config_path: Option<PathBuf>,
@@ -37,7 +40,15 @@ pub(crate) async fn serve(
     let listener = tokio::net::UnixListener::from_std(listener)?;
     let (down_sender, mut down_requests) = mpsc::channel(1);
     let (close, closed) = oneshot::channel::<()>();
-    let router = routes::router(Arc::clone(&engine), down_sender);
+    let dhcp = dhcp.map(Arc::new);
+    let enrol = Arc::new(enrol_of(&engine));
+    let asked = routes::Asked {
+        engine: Arc::clone(&engine),
+        dhcp: dhcp.clone(),
+        enrol: Arc::clone(&enrol),
+        down: down_sender,
+    };
+    let router = routes::router(asked);
     let server = axum::serve(listener, router).with_graceful_shutdown(async {
         let _ = closed.await;
     });
@@ -49,17 +60,24 @@ pub(crate) async fn serve(
     ];
 
     let helper = Helper::start(&engine);
+    let enrolling = dhcp.map(|dhcp| tokio::spawn(enrol.run(Arc::clone(&engine), dhcp)));
 
     let told = until_told(&engine, &mut signals, &mut down_requests, config_path).await;
     // While its packets still find their way.
     helper.end().await;
     let ending = end(&engine, told).await;
-    for task in tasks {
+    for task in tasks.into_iter().chain(enrolling) {
         task.abort();
     }
     let _ = close.send(());
     let _ = time::timeout(LAST_ANSWERS, &mut server).await;
     Ok(ending)
+}
+
+fn enrol_of(engine: &Engine) -> Enrol {
+    let config = &engine.setup.config;
+    let rules = config.dhcp.as_ref().map(|dhcp| dhcp.enrolments.clone());
+    Enrol::new(rules.unwrap_or_default(), &config.services)
 }
 
 /// The signals that mean something to a director.

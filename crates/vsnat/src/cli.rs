@@ -9,11 +9,13 @@ use vsnat_config::DirectorName;
 use vsnat_director::Paths;
 
 use crate::bench::BenchArgs;
+use crate::dhcp::DhcpArgs;
 use crate::lab::LabArgs;
 use crate::man::ManArgs;
 use crate::mark::MarkArgs;
 use crate::plan::PlanArgs;
 use crate::proc::ProcArgs;
+use crate::servers::ServersArgs;
 use crate::set::SetArgs;
 
 /// Where a director's file is looked for when none is named.
@@ -51,6 +53,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Refuse the service traffic of source networks.
     Deny(DenyArgs),
+    /// Show the addresses that real servers were given by DHCP.
+    Dhcp(DhcpArgs),
+    /// List the real servers: how each came, and why it is in or out.
+    Servers(ServersArgs),
     /// List settings of the packet path, or change them.
     Set(SetArgs),
     /// Give packets marks, by which services can be found.

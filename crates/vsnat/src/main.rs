@@ -7,6 +7,7 @@ mod bpf_info;
 mod check;
 mod cli;
 mod deny;
+mod dhcp;
 mod down;
 mod ipvsadm;
 mod lab;
@@ -18,6 +19,7 @@ mod output;
 mod plan;
 mod proc;
 mod run;
+mod servers;
 mod set;
 mod signals;
 mod status;
@@ -55,6 +57,8 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Down(options) => down::main(options),
         Command::Status(options) => status::main(&options),
         Command::Deny(options) => deny::main(options),
+        Command::Dhcp(args) => dhcp::main(&args),
+        Command::Servers(args) => servers::main(&args),
         Command::Set(args) => set::main(&args),
         Command::Mark(args) => mark::main(args),
         Command::Proc(args) => proc::main(&args),

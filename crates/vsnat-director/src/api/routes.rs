@@ -15,7 +15,9 @@ use vsnat_api::{CommandRequest, CommandResponse};
 
 use crate::api::listing::{self, Form};
 use crate::api::{ErrorBody, records};
+use crate::dhcp::Dhcp;
 use crate::engine::{Engine, Gone};
+use crate::enrol::Enrol;
 use crate::restore::RestoreError;
 
 /// A command takes less than 200 bytes: this is room for 80,000 at once.
@@ -24,13 +26,16 @@ const MAX_REQUEST: usize = 16 << 20;
 /// A client's wish that the director be taken down, to be answered when it is.
 pub(crate) type DownRequest = oneshot::Sender<Result<(), RestoreError>>;
 
+/// What requests are about.
 #[derive(Clone)]
-struct Api {
-    engine: Arc<Engine>,
-    down: mpsc::Sender<DownRequest>,
+pub(crate) struct Asked {
+    pub engine: Arc<Engine>,
+    pub dhcp: Option<Arc<Dhcp>>,
+    pub enrol: Arc<Enrol>,
+    pub down: mpsc::Sender<DownRequest>,
 }
 
-pub(crate) fn router(engine: Arc<Engine>, down: mpsc::Sender<DownRequest>) -> Router {
+pub(crate) fn router(asked: Asked) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/services", get(services))
@@ -39,23 +44,30 @@ pub(crate) fn router(engine: Arc<Engine>, down: mpsc::Sender<DownRequest>) -> Ro
         .route("/v1/timeouts", get(timeouts))
         .route("/v1/settings", get(settings))
         .route("/v1/marks", get(marks))
+        .route("/v1/dhcp/leases", get(dhcp_leases))
+        .route("/v1/servers", get(servers))
         .route("/v1/commands", post(commands))
         .route("/v1/down", post(take_down))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
-        .with_state(Api { engine, down })
+        .with_state(asked)
 }
 
-async fn status(State(api): State<Api>) -> Response {
+async fn status(State(api): State<Asked>) -> Response {
     answer(api.engine.blocking(Engine::status).await)
 }
 
-async fn services(State(api): State<Api>) -> Response {
+async fn services(State(api): State<Asked>) -> Response {
     answer(api.engine.blocking(Engine::services).await)
 }
 
-async fn connections(State(api): State<Api>, headers: HeaderMap) -> Response {
+async fn servers(State(api): State<Asked>) -> Response {
+    let services = api.engine.blocking(Engine::services).await;
+    answer(services.map(|services| api.enrol.standings(&services)))
+}
+
+async fn connections(State(api): State<Asked>, headers: HeaderMap) -> Response {
     let wants_records = headers
         .get(ACCEPT)
         .is_some_and(|accept| accept == records::MEDIA_TYPE);
@@ -66,24 +78,34 @@ async fn connections(State(api): State<Api>, headers: HeaderMap) -> Response {
     listing::connections(api.engine, form)
 }
 
-async fn deny(State(api): State<Api>) -> Response {
+async fn deny(State(api): State<Asked>) -> Response {
     answer(api.engine.blocking(Engine::deny).await)
 }
 
-async fn timeouts(State(api): State<Api>) -> Response {
+async fn timeouts(State(api): State<Asked>) -> Response {
     answer(api.engine.blocking(Engine::timeouts).await)
 }
 
-async fn settings(State(api): State<Api>) -> Response {
+async fn settings(State(api): State<Asked>) -> Response {
     answer(api.engine.blocking(Engine::settings).await)
 }
 
-async fn marks(State(api): State<Api>) -> Response {
+async fn marks(State(api): State<Asked>) -> Response {
     answer(api.engine.blocking(Engine::marks).await)
 }
 
+/// The thread of DHCP holds its lock while it writes to the disk.
+async fn dhcp_leases(State(api): State<Asked>) -> Response {
+    let Some(dhcp) = api.dhcp else {
+        let message = "this director gives out no addresses; add [dhcp] to its file and restart it";
+        return refuse(StatusCode::NOT_FOUND, message.to_owned());
+    };
+    let leases = tokio::task::spawn_blocking(move || dhcp.leases()).await;
+    answer(leases.map_err(|_| Gone))
+}
+
 async fn commands(
-    State(api): State<Api>,
+    State(api): State<Asked>,
     request: Result<Json<CommandRequest>, JsonRejection>,
 ) -> Response {
     let request = match request {
@@ -95,7 +117,7 @@ async fn commands(
     answer(results.map(|results| CommandResponse { results }))
 }
 
-async fn take_down(State(api): State<Api>) -> Response {
+async fn take_down(State(api): State<Asked>) -> Response {
     let (done, result) = oneshot::channel();
     if api.down.send(done).await.is_err() {
         return answer::<()>(Err(Gone));
@@ -109,7 +131,7 @@ async fn take_down(State(api): State<Api>) -> Response {
 
 async fn unknown() -> Response {
     let message = "there is no such path; GET /v1/status, /v1/services, /v1/connections, /v1/deny, \
-                   /v1/timeouts, /v1/settings, /v1/marks, POST /v1/commands, /v1/down";
+                   /v1/timeouts, /v1/settings, /v1/marks, /v1/dhcp/leases, /v1/servers, POST /v1/commands, /v1/down";
     refuse(StatusCode::NOT_FOUND, message.to_owned())
 }
 

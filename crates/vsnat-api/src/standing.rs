@@ -1,0 +1,35 @@
+//! Servers with how they came and why they are in or out.
+
+use std::net::SocketAddrV4;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ServiceKey, Weight};
+
+/// Service by service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerStandings {
+    pub servers: Vec<ServerStanding>,
+}
+
+/// Whether a server gets connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    In,
+    Out,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerStanding {
+    pub service: ServiceKey,
+    pub address: SocketAddrV4,
+    pub weight: Weight,
+    /// "file", "command", or the rule by which it was enrolled.
+    pub came_by: String,
+    pub standing: Standing,
+    /// How long it has been in or out, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_s: Option<u64>,
+    pub why: String,
+}

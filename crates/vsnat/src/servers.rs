@@ -1,0 +1,96 @@
+//! `vsnat servers`.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use vsnat_api::{ServerStandings, Standing};
+
+use crate::cli::Target;
+use crate::output;
+
+#[derive(Debug, Args)]
+pub struct ServersArgs {
+    #[command(flatten)]
+    target: Target,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn main(args: &ServersArgs) -> anyhow::Result<ExitCode> {
+    let standings = args.target.client().servers()?;
+    let text = match args.json {
+        true => serde_json::to_string_pretty(&standings)? + "\n",
+        false => render(&standings),
+    };
+    output::text(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn render(standings: &ServerStandings) -> String {
+    let mut text = String::new();
+    let mut last = None;
+    for server in &standings.servers {
+        // Writing to a String cannot fail.
+        if last != Some(server.service) {
+            let _ = writeln!(text, "{}", server.service);
+            last = Some(server.service);
+        }
+        let standing = match server.standing {
+            Standing::In => "in",
+            Standing::Out => "out",
+        };
+        let since = match server.since_s {
+            Some(seconds) => format!("{seconds} s"),
+            None => "-".to_owned(),
+        };
+        let (address, weight) = (server.address.to_string(), server.weight.get());
+        let (came_by, why) = (&server.came_by, &server.why);
+        let _ = writeln!(
+            text,
+            "  {address:<21} weight {weight:<5} {standing:<3} {since:>9}  by {came_by}: {why}"
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use vsnat_api::{Protocol, ServerStanding, ServiceKey, Weight};
+
+    use super::*;
+
+    #[test]
+    fn readable() {
+        let address = "203.0.113.10:80".parse().unwrap();
+        let service = ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            address,
+        };
+        let fixed = ServerStanding {
+            service,
+            address: "10.0.100.11:80".parse().unwrap(),
+            weight: Weight::new(1).unwrap(),
+            came_by: "file".to_owned(),
+            standing: Standing::In,
+            since_s: None,
+            why: "nobody checks it".to_owned(),
+        };
+        let out = ServerStanding {
+            address: "10.0.100.100:8080".parse().unwrap(),
+            came_by: "host name web-*".to_owned(),
+            standing: Standing::Out,
+            since_s: Some(12),
+            why: "cannot connect: Connection refused (os error 111)".to_owned(),
+            ..fixed.clone()
+        };
+        let expected = "\
+TCP 203.0.113.10:80
+  10.0.100.11:80        weight 1     in          -  by file: nobody checks it
+  10.0.100.100:8080     weight 1     out      12 s  by host name web-*: cannot connect: Connection refused (os error 111)
+";
+        let servers = vec![fixed, out];
+        assert_eq!(render(&ServerStandings { servers }), expected);
+    }
+}
