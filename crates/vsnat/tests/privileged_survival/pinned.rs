@@ -25,18 +25,18 @@ pub fn sweep(lab: &LabName) -> Sweep {
     reports.get(&0, 0).unwrap().0
 }
 
-/// Every program in the kernel that uses the connection table of this lab, by
-/// its number: attached, armed or held by a process.
+/// Every program in the kernel that uses the words which all programs of this lab
+/// share, by its number: attached, armed or held by a process.
 pub fn programs(lab: &LabName) -> BTreeMap<u32, String> {
-    let slots = MapData::from_pin(pin(lab, map::SLOTS)).unwrap();
-    let slots = slots.info().unwrap().id();
+    let shared = MapData::from_pin(pin(lab, map::SHARED)).unwrap();
+    let shared = shared.info().unwrap().id();
     let mut programs = BTreeMap::new();
     // A program that ends while they are listed cannot be asked any more.
     for program in loaded_programs().flatten() {
         let Ok(Some(maps)) = program.map_ids() else {
             continue;
         };
-        if maps.contains(&slots) {
+        if maps.contains(&shared) {
             let name = program.name_as_str().unwrap_or_default();
             programs.insert(program.id(), name.to_owned());
         }
