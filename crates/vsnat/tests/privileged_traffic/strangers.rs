@@ -127,14 +127,15 @@ fn with_options(ip: Ip<'static>) -> Ip<'static> {
     }
 }
 
-/// First, middle and last ones, to the host and beyond it.
+/// First, middle and last ones, to the host and beyond it. Those of TCP and UDP
+/// to a VIP may be a service's.
 fn fragment(number: usize, to: impl Fn(Ipv4Addr, u8) -> Ip<'static>, far: Ipv4Addr) -> Ip<'static> {
     let (destination, protocol, fragment) = match number % KINDS {
         15 => (far, ICMP, MORE_FRAGMENTS),
         16 => (far, UDP, MORE_FRAGMENTS | 185),
         17 => (far, UDP, 370),
         18 => (VIP, ICMP, MORE_FRAGMENTS),
-        _ => (VIP, TCP, 370),
+        _ => (VIP, ICMP, 370),
     };
     Ip {
         fragment,
