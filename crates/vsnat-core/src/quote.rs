@@ -60,8 +60,10 @@ pub(crate) fn error<P: Packet, T: Tables>(
     tables: &mut T,
     towards: Direction,
 ) -> Verdict {
-    let sent = send_error(packet, tables, towards);
-    sent.unwrap_or_else(|stop| in_silence(tables, stop))
+    match send_error(packet, tables, towards) {
+        Ok(verdict) => verdict,
+        Err(stop) => in_silence(tables, stop),
+    }
 }
 
 #[inline(always)]

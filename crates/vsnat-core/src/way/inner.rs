@@ -93,8 +93,10 @@ pub fn inner_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdi
         return not_ours(tables);
     };
     if head.part == Part::Later {
-        let sent = later(packet, tables, &head, Direction::Reply);
-        return sent.unwrap_or_else(|stop| in_silence(tables, stop));
+        return match later(packet, tables, &head, Direction::Reply) {
+            Ok(verdict) => verdict,
+            Err(stop) => in_silence(tables, stop),
+        };
     }
     match first_from_server(packet, tables, &head) {
         Ok(verdict) => verdict,

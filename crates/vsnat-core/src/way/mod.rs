@@ -110,10 +110,10 @@ pub(crate) fn standing<T: Tables>(
 #[inline(always)]
 pub(crate) fn in_silence<T: Tables>(tables: &mut T, stop: Stop) -> Verdict {
     tables.count_one_of(stop.reason);
-    match stop.action {
-        Action::Pass => Verdict::Pass,
-        Action::Drop | Action::Refuse => Verdict::Drop,
+    if stop.action == Action::Pass {
+        return Verdict::Pass;
     }
+    Verdict::Drop
 }
 
 #[inline(always)]

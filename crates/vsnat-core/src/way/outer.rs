@@ -161,8 +161,10 @@ pub fn outer_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
         return Step::Done(not_ours(tables));
     };
     if head.part == Part::Later {
-        let sent = later(packet, tables, &head, Direction::Forward);
-        return Step::Done(sent.unwrap_or_else(|stop| in_silence(tables, stop)));
+        return match later(packet, tables, &head, Direction::Forward) {
+            Ok(verdict) => Step::Done(verdict),
+            Err(stop) => Step::Done(in_silence(tables, stop)),
+        };
     }
     match first(packet, tables, &head) {
         Ok(()) => Step::Choose,
