@@ -5,7 +5,7 @@
 //! [`outer_expected`] in front of it what somebody waits for; [`outer_open`]
 //! opens the connection, and [`outer_send`] sends what belongs to it now;
 //! [`outer_refuse`] tells a sender why nothing does; [`outer_alone`] sends what
-//! leaves no connection behind, [`outer_part`] later fragments, and
+//! leaves no connection behind; [`outer_part`] takes fragments, and
 //! [`outer_error`] what speaks of a connection.
 
 use vsnat_abi::counters::Reason;
