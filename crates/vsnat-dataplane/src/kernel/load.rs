@@ -14,6 +14,7 @@ use crate::kernel::error::{map_reason, program_reason};
 use crate::kernel::maps::KernelMaps;
 use crate::kernel::object::{self, Object};
 use crate::kernel::pins::Pins;
+use crate::kernel::side_by_side::load_all;
 use crate::kernel::trial;
 use crate::kernel::{DataPlane, OpenOptions, Origin, ProgramInfo};
 use crate::{Backend, Limits, OpenError, Plane, Timeouts};
@@ -120,7 +121,7 @@ pub(super) fn open(options: &OpenOptions) -> Result<(DataPlane, Origin), OpenErr
 pub fn program_infos(object: Option<PathBuf>) -> Result<Vec<ProgramInfo>, OpenError> {
     let object = object::read(object.as_deref())?;
     let mut ebpf = load(&object, &Limits::default(), None)?;
-    load_programs(&mut ebpf)?;
+    load_all(&mut ebpf, &PROGRAMS)?;
     for name in ACCELERATORS {
         let loaded = xdp(&mut ebpf, name);
         loaded.map_err(|reason| OpenError::Program {
@@ -265,7 +266,7 @@ fn load_over(
     adopted: bool,
 ) -> Result<(DataPlane, Origin), OpenError> {
     let mut ebpf = load(object, &options.limits, Some(pins))?;
-    load_programs(&mut ebpf)?;
+    load_all(&mut ebpf, &PROGRAMS)?;
     link_steps(&mut ebpf)?;
     let maps = KernelMaps::new(&mut ebpf, &options.limits)?;
     let running = maps.memory().sweep.read(0).map_or(0, |sweep| sweep.version);
@@ -338,17 +339,6 @@ fn load(object: &Object, limits: &Limits, pins: Option<&Pins>) -> Result<Ebpf, O
         }
     }
     Ok(loader.load(&object.bytes)?)
-}
-
-fn load_programs(ebpf: &mut Ebpf) -> Result<(), OpenError> {
-    for name in PROGRAMS {
-        let loaded = classifier(ebpf, name)?.load();
-        loaded.map_err(|error| OpenError::Program {
-            program: name.to_owned(),
-            reason: program_reason(&error),
-        })?;
-    }
-    Ok(())
 }
 
 /// Tells the programs what they go on with. The map's pin keeps its entries; a

@@ -13,6 +13,7 @@ mod mapping;
 mod maps;
 mod object;
 mod pins;
+mod side_by_side;
 mod trial;
 
 use aya::Ebpf;
