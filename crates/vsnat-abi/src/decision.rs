@@ -29,9 +29,12 @@ pub struct Decision {
     pub teller: Be32,
     pub mtu: u32,
     pub zero: u32,
+    /// The connection that was opened for the packet: a [`crate::flow::FlowRef`],
+    /// or zero.
+    pub opened: u64,
 }
 
-const _: () = assert!(size_of::<Decision>() == 56);
+const _: () = assert!(size_of::<Decision>() == 64);
 
 pub mod decided {
     /// The packet opens a connection.

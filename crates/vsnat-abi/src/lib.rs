@@ -27,7 +27,7 @@ pub mod table;
 pub mod time;
 
 /// Version of every layout in this crate.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;
 
 /// Places of the step map: the programs that go on where another one ends.
 pub mod step {

@@ -4,7 +4,7 @@
 //! led to a decision are not followed once more behind it.
 
 use vsnat_abi::decision::{Decision, decided, told};
-use vsnat_abi::flow::FlowKey4;
+use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::net::Be32;
 
 use crate::Shared;
@@ -29,6 +29,20 @@ impl Shared<Decision> {
             Closed::Reused => decided::REOPEN,
             Closed::ServerGone => decided::REPLACE,
         };
+        place.opened = 0;
+    }
+
+    /// The connection that was opened for the packet.
+    #[inline(always)]
+    pub(crate) fn write_opened(self, reference: FlowRef) {
+        self.place().opened = reference.raw();
+    }
+
+    /// Where the packet's connection was opened, if it was just now. Like the
+    /// hint of the flow table it says where to look, not what is there.
+    #[inline(always)]
+    pub(crate) fn opened(self) -> u64 {
+        self.place().opened
     }
 
     /// The packet is refused.

@@ -63,7 +63,7 @@ fn may_open(settings: Shared<Settings>, head: &Head) -> bool {
 
 /// Whether a packet is the first of a connection by its own account.
 #[inline(always)]
-fn opens(head: &Head) -> bool {
+pub(crate) fn opens(head: &Head) -> bool {
     match head.key.protocol {
         TCP => head.flags & SYN != 0 && head.flags & RST == 0,
         SCTP => head.chunk == sctp::Event::Init,
@@ -241,9 +241,11 @@ fn try_open<T: Tables>(tables: &mut T, wish: &Wish<'_>, kept: &Kept, closed: Clo
             };
         }
     }
-    // The packet itself is looked for next.
-    if let Some(cell) = tables.recent(head.key.recent_place(wish.settings.recent_mask())) {
-        cell.store(FlowRef::new(place.index, generation, Direction::Forward).raw());
+    // The packet itself is looked for next. It is no hint for others yet: a
+    // flood of first packets must not drive out those of established flows, and
+    // the cell is memory that nobody touched lately.
+    if let Some(decision) = tables.decision() {
+        decision.write_opened(FlowRef::new(place.index, generation, Direction::Forward));
     }
     if let Some(stats) = tables.dest_stats(dest) {
         stats.count_connection();

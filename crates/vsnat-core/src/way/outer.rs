@@ -14,10 +14,10 @@ use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, mode, no_server};
 
 use super::{Standing, Step, in_silence, not_ours, other, settle, standing};
-use crate::find::{find, look_up};
+use crate::find::{Hint, find, find_by, find_opened, look_up};
 use crate::icmp::{self, Kind};
 use crate::leave::{alive, send, send_alone};
-use crate::open::{Closed, Wish, admit, choose, end, open, spare};
+use crate::open::{Closed, Wish, admit, choose, end, open, opens, spare};
 use crate::parse::{Head, Part, TCP, UDP, parse};
 use crate::persist::Kept;
 use crate::pieces::{later, remember, remember_foreign};
@@ -44,7 +44,11 @@ pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
         Part::Whole => {}
         Part::First | Part::Later => return Step::Part,
     }
-    let Some(found) = find(tables, settings, &head.key) else {
+    let hint = match opens(&head) {
+        true => Hint::LeftOut,
+        false => Hint::Asked,
+    };
+    let Some(found) = find_by(tables, settings, &head.key, hint) else {
         let next = unknown(settings, &head);
         if next == Step::Choose && is_nobodys(tables, settings, &head.key) {
             return Step::Done(not_ours(tables));
@@ -330,7 +334,8 @@ fn send_found<P: Packet, T: Tables>(
 ) -> Result<Verdict, Stop> {
     let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
     // Another CPU may have ended it since.
-    let found = find(tables, settings, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
+    let opened = tables.decision().map_or(0, |decision| decision.opened());
+    let found = find_opened(tables, &head.key, opened).ok_or(Stop::drop(Reason::OpenRace))?;
     remember(packet, tables, head, &found)?;
     let now = tables.now();
     send(packet, tables, settings, head, found, now)
