@@ -57,7 +57,9 @@ pub mod step {
     pub const OUTER_EXPECTED: u32 = 11;
     /// Either side: a packet goes to the daemon.
     pub const HAND_OVER: u32 = 12;
-    pub const COUNT: u32 = 13;
+    /// Either side: a SYN, whose segment size may be lowered.
+    pub const BEGIN: u32 = 13;
+    pub const COUNT: u32 = 14;
 }
 
 /// Names of the maps, as the programs declare them and as they are pinned.

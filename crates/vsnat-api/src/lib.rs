@@ -12,6 +12,7 @@ mod dhcp;
 mod listing;
 mod mark;
 mod scheduler;
+mod segment;
 mod service;
 mod setting;
 mod standing;
@@ -26,6 +27,7 @@ pub use listing::{
 };
 pub use mark::{Mark, MarkError, MarkRule, PortRange, PortRangeError};
 pub use scheduler::{ParseNameError, Scheduler, SchedulerFlags};
+pub use segment::{MssClamp, MssClampError, Segment};
 pub use service::{
     Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Weight, WeightError,
 };

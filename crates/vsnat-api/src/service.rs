@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Mark, Scheduler, SchedulerFlags};
+use crate::{Mark, MssClamp, Scheduler, SchedulerFlags};
 
 /// Transport protocol of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -208,6 +208,9 @@ pub struct ServiceSpec {
     /// TCP services of an address and a port only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helper: Option<Helper>,
+    /// TCP: what a SYN announces is lowered to it, in both directions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mss_clamp: Option<MssClamp>,
 }
 
 impl ServiceSpec {
@@ -220,6 +223,7 @@ impl ServiceSpec {
             persistence: None,
             one_packet: false,
             helper: None,
+            mss_clamp: None,
         }
     }
 

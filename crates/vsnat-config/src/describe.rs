@@ -52,6 +52,9 @@ fn manner(spec: &ServiceSpec) -> String {
     if let Some(helper) = spec.helper {
         let _ = write!(text, " helper {helper}");
     }
+    if let Some(clamp) = spec.mss_clamp {
+        let _ = write!(text, " MSS clamp {clamp}");
+    }
     text
 }
 

@@ -14,6 +14,7 @@ pub mod ahead;
 mod alone;
 pub mod atomic;
 pub mod checksum;
+mod clamp;
 mod counts;
 mod decision;
 mod expect;

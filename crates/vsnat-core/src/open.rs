@@ -92,7 +92,8 @@ pub(crate) fn spare<T: Tables>(tables: &T, settings: Shared<Settings>) -> Result
     Ok(())
 }
 
-/// Whether a packet starts a connection anew whose client's port is used again.
+/// Whether a packet that opens starts a connection anew whose client's port is
+/// used again.
 #[inline(always)]
 pub(crate) fn is_reuse<T: Tables>(
     tables: &T,
@@ -100,9 +101,6 @@ pub(crate) fn is_reuse<T: Tables>(
     head: &Head,
     found: &Found,
 ) -> bool {
-    if !opens(head) {
-        return false;
-    }
     if settings.has(flag::EXPIRE_NODEST_CONN)
         && tables
             .dest(found.slot.dest())

@@ -23,6 +23,7 @@ fn the_verifier_accepts_every_program() {
             "vsnat_inner_part",
             "vsnat_inner_error",
             "vsnat_inner_expected",
+            "vsnat_begin",
             "vsnat_hand_over",
             "vsnat_arm",
             "vsnat_xdp_outer",

@@ -127,6 +127,14 @@ pub fn vsnat_hand_over(context: TcContext) -> i32 {
     act(&context, way::hand_over(&mut packet, &mut KernelTables))
 }
 
+/// Either side: a SYN of a connection.
+#[classifier]
+pub fn vsnat_begin(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::begin(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
+}
+
 #[classifier]
 pub fn vsnat_inner_expected(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
@@ -165,6 +173,7 @@ fn go_on(context: &TcContext, step: Step, side: Side) -> i32 {
         Step::Choose => step::OUTER_CHOOSE,
         Step::Open => step::OUTER_OPEN,
         Step::Send => step::OUTER_SEND,
+        Step::Begin => step::BEGIN,
         Step::Alone => step::OUTER_ALONE,
         Step::Refuse => step::OUTER_REFUSE,
         Step::Rest => step::INNER_REST,

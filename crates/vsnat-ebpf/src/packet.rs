@@ -30,6 +30,7 @@ const ANY_LENGTH: u16 = 1;
 /// Answers of `bpf_fib_lookup` (include/uapi/linux/bpf.h).
 const FIB_SUCCESS: i64 = 0;
 const FIB_NO_NEIGHBOUR: i64 = 7;
+const FIB_TOO_LONG: i64 = 8;
 
 /// `struct bpf_fib_lookup`, its unions resolved for IPv4 on TC.
 #[repr(C, align(8))]
@@ -85,6 +86,33 @@ impl TcPacket {
         } else {
             Some(data as *mut u8)
         }
+    }
+}
+
+impl TcPacket {
+    #[inline(always)]
+    fn question(&self, query: &RouteQuery, length: u16) -> Fib {
+        Fib {
+            family: AF_INET,
+            protocol: query.protocol,
+            src_port: query.src_port.raw(),
+            dst_port: query.dst_port.raw(),
+            length_or_mtu: length,
+            ifindex: self.ingress(),
+            tos: u32::from(query.tos),
+            src: [query.src.raw(), 0, 0, 0],
+            dst: [query.dst.raw(), 0, 0, 0],
+            vlan: 0,
+            src_mac: [0; 3],
+            dst_mac: [0; 3],
+        }
+    }
+
+    #[inline(always)]
+    fn ask(&self, fib: &mut Fib) -> i64 {
+        let size = size_of::<Fib>() as i32;
+        // SAFETY: the layout is the kernel's; see `Fib`.
+        unsafe { bpf_fib_lookup(self.skb.cast(), (&raw mut *fib).cast(), size, 0) }
     }
 }
 
@@ -239,29 +267,8 @@ impl Packet for TcPacket {
 
     #[inline(always)]
     fn route(&mut self, query: &RouteQuery) -> Route {
-        let mut fib = Fib {
-            family: AF_INET,
-            protocol: query.protocol,
-            src_port: query.src_port.raw(),
-            dst_port: query.dst_port.raw(),
-            length_or_mtu: ANY_LENGTH,
-            ifindex: self.ingress(),
-            tos: u32::from(query.tos),
-            src: [query.src.raw(), 0, 0, 0],
-            dst: [query.dst.raw(), 0, 0, 0],
-            vlan: 0,
-            src_mac: [0; 3],
-            dst_mac: [0; 3],
-        };
-        // SAFETY: the layout is the kernel's; see `Fib`.
-        let answer = unsafe {
-            bpf_fib_lookup(
-                self.skb.cast(),
-                (&raw mut fib).cast(),
-                size_of::<Fib>() as i32,
-                0,
-            )
-        };
+        let mut fib = self.question(query, ANY_LENGTH);
+        let answer = self.ask(&mut fib);
         let next_hop = Be32::from_raw(fib.dst[0]);
         match answer {
             FIB_SUCCESS => Route::Neighbour {
@@ -276,6 +283,17 @@ impl Packet for TcPacket {
                 next_hop,
             },
             _ => Route::None,
+        }
+    }
+
+    /// Too long a packet is answered by the MTU before anything is asked about
+    /// a neighbour.
+    #[inline(always)]
+    fn mtu(&mut self, query: &RouteQuery) -> u16 {
+        let mut fib = self.question(query, u16::MAX);
+        match self.ask(&mut fib) {
+            FIB_TOO_LONG => fib.length_or_mtu,
+            _ => u16::MAX,
         }
     }
 }

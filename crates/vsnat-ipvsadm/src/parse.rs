@@ -176,6 +176,7 @@ impl Line<'_> {
             one_packet: self.given.has(OptionId::Ops),
             // ipvsadm has no word for it: the setting `ftp_helper` gives one.
             helper: None,
+            mss_clamp: None,
         })
     }
 

@@ -97,6 +97,7 @@ fn service() -> impl Strategy<Value = ServiceSpec> {
                 persistence: persistence.or(needs_persistence.then_some(usual)),
                 one_packet: one_packet && matches!(key.protocol(), None | Some(Protocol::Udp)),
                 helper: None,
+                mss_clamp: None,
             }
         },
     )

@@ -9,7 +9,7 @@ use vsnat_abi::filter::FILTER_SERVERS;
 use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, flag};
 
-use super::{Step, in_silence, not_ours, other, settle};
+use super::{Step, in_silence, is_clamped, not_ours, other, settle};
 use crate::find::{find, look_up};
 use crate::icmp::{Answer, Kind};
 use crate::leave::{send, send_alone};
@@ -46,6 +46,9 @@ pub fn inner<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     };
     if found.direction != Direction::Reply {
         return Step::Done(not_ours(tables));
+    }
+    if is_clamped(settings, &head) {
+        return Step::Begin;
     }
     let now = tables.now();
     match send(packet, tables, settings, &head, found, now) {

@@ -18,8 +18,9 @@ use vsnat_abi::settings::{Settings, deny, flag};
 use crate::find::{Found, find};
 use crate::icmp;
 use crate::leave;
-use crate::open::is_reuse;
-use crate::parse::{Head, parse};
+use crate::open::{is_reuse, opens};
+use crate::parse::{Head, SYN, parse};
+use crate::pieces::remember;
 use crate::quote::is_error;
 use crate::verdict::{Action, Stop};
 use crate::{Packet, Shared, Tables, Verdict};
@@ -37,6 +38,8 @@ pub enum Step {
     Choose,
     Open,
     Send,
+    /// On either side: a SYN of a connection.
+    Begin,
     Alone,
     Refuse,
     /// A server's packet without the short way.
@@ -71,10 +74,56 @@ pub fn hand_over<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdic
     leave::hand_over(tables, settings, &head, &found, now)
 }
 
+/// Sends a SYN of a connection on, from either side, where a service may have
+/// something to say about its segments.
+#[inline(always)]
+pub fn begin<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    let Some(head) = parse(packet) else {
+        return Step::Done(not_ours(tables));
+    };
+    match send_syn(packet, tables, &head) {
+        Ok(verdict) => Step::Done(verdict),
+        Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
+        Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
+    }
+}
+
+#[inline(always)]
+fn send_syn<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    head: &Head,
+) -> Result<Verdict, Stop> {
+    let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
+    // Another CPU may have ended it since.
+    let found = find(tables, settings, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
+    remember(packet, tables, head, &found)?;
+    let now = tables.now();
+    leave::send_first(packet, tables, settings, head, found, now)
+}
+
+/// The step that sends a packet on whose connection exists.
+#[inline(always)]
+pub(super) fn sending(settings: Shared<Settings>, head: &Head) -> Step {
+    match is_clamped(settings, head) {
+        true => Step::Begin,
+        false => Step::Send,
+    }
+}
+
+/// Whether a packet announces a segment size that some service may lower.
+#[inline(always)]
+pub(crate) fn is_clamped(settings: Shared<Settings>, head: &Head) -> bool {
+    head.flags & SYN != 0 && settings.has(flag::HAS_CLAMP)
+}
+
 /// What is to become of a client's packet on a connection that exists.
 pub(crate) enum Standing {
     /// It goes to the connection's server.
     Goes,
+    /// The same, and it is a SYN: it comes again, or the connection is an old
+    /// one that its port is not to begin anew.
+    Begins,
     /// The client uses its port again.
     Reused,
     /// The server was deleted, and `expire_nodest_conn` is on.
@@ -94,11 +143,15 @@ pub(crate) fn standing<T: Tables>(
     if settings.denied() != 0 && tables.denied(head.key.src) & deny::DENIED != 0 {
         return Err(Stop::drop(Reason::Denied));
     }
-    if is_reuse(tables, settings, head, found) {
-        return Ok(Standing::Reused);
+    let mut goes = Standing::Goes;
+    if opens(head) {
+        if is_reuse(tables, settings, head, found) {
+            return Ok(Standing::Reused);
+        }
+        goes = Standing::Begins;
     }
     match tables.dest(found.slot.dest()) {
-        Some(dest) if dest.state() == dest_state::AVAILABLE => Ok(Standing::Goes),
+        Some(dest) if dest.state() == dest_state::AVAILABLE => Ok(goes),
         Some(_) if settings.has(flag::EXPIRE_NODEST_CONN) => Ok(Standing::ServerGone),
         // IPVS drops in silence what is sent to a server that was deleted.
         Some(_) | None => Err(Stop::drop(Reason::ServerGone)),

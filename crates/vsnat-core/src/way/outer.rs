@@ -13,7 +13,7 @@ use vsnat_abi::filter::FILTER_VIPS;
 use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, mode, no_server};
 
-use super::{Standing, Step, in_silence, not_ours, other, settle, standing};
+use super::{Standing, Step, in_silence, not_ours, other, sending, settle, standing};
 use crate::find::{Hint, find, find_by, find_opened, look_up};
 use crate::icmp::{self, Kind};
 use crate::leave::{alive, send, send_alone};
@@ -58,7 +58,9 @@ pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     let now = tables.now();
     match standing(tables, settings, &head, &found) {
         Ok(Standing::Goes) => {}
-        Ok(Standing::Reused | Standing::ServerGone) | Err(_) => return unknown(settings, &head),
+        Ok(Standing::Begins | Standing::Reused | Standing::ServerGone) | Err(_) => {
+            return unknown(settings, &head);
+        }
     }
     match send(packet, tables, settings, &head, found, now) {
         Ok(verdict) => Step::Done(verdict),
@@ -122,7 +124,7 @@ pub fn outer_open<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
         return Step::Done(not_ours(tables));
     };
     match carry_out(tables, &head) {
-        Ok(()) => Step::Send,
+        Ok(step) => step,
         Err(reason) => {
             tables.count_one_of(reason);
             Step::Done(Verdict::Drop)
@@ -201,6 +203,7 @@ fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> 
         None => Closed::None,
         Some(found) => match standing(tables, settings, head, &found)? {
             Standing::Goes => return Ok(Step::Send),
+            Standing::Begins => return Ok(sending(settings, head)),
             Standing::Reused => Closed::Reused,
             Standing::ServerGone => Closed::ServerGone,
         },
@@ -271,7 +274,7 @@ fn called_by_client<T: Tables>(tables: &mut T, head: &Head) -> Step {
         closed = match standing(tables, settings, head, &found) {
             Ok(Standing::Reused) => Closed::Reused,
             Ok(Standing::ServerGone) => Closed::ServerGone,
-            Ok(Standing::Goes) | Err(_) => return Step::Choose,
+            Ok(Standing::Goes | Standing::Begins) | Err(_) => return Step::Choose,
         };
     }
     if admit(tables, settings, head).is_err() {
@@ -310,7 +313,7 @@ fn first<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> R
 }
 
 #[inline(always)]
-fn carry_out<T: Tables>(tables: &mut T, head: &Head) -> Result<(), Reason> {
+fn carry_out<T: Tables>(tables: &mut T, head: &Head) -> Result<Step, Reason> {
     let settings = tables.settings().ok_or(Reason::Kernel)?;
     let decision = tables.decision().ok_or(Reason::Kernel)?;
     if !decision.is_for(&head.key) {
@@ -323,7 +326,8 @@ fn carry_out<T: Tables>(tables: &mut T, head: &Head) -> Result<(), Reason> {
         head,
         now: tables.now(),
     };
-    open(tables, &wish, &kept, decision.closed())
+    open(tables, &wish, &kept, decision.closed())?;
+    Ok(sending(settings, head))
 }
 
 #[inline(always)]

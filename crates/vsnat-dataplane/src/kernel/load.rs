@@ -34,8 +34,9 @@ const INNER_ERROR: &str = "vsnat_inner_error";
 const INNER_REST: &str = "vsnat_inner_rest";
 const INNER_PART: &str = "vsnat_inner_part";
 const INNER_EXPECTED: &str = "vsnat_inner_expected";
+const BEGIN: &str = "vsnat_begin";
 const HAND_OVER: &str = "vsnat_hand_over";
-const PROGRAMS: [&str; 16] = [
+const PROGRAMS: [&str; 17] = [
     OUTER,
     OUTER_EXPECTED,
     OUTER_CHOOSE,
@@ -50,6 +51,7 @@ const PROGRAMS: [&str; 16] = [
     INNER_PART,
     INNER_ERROR,
     INNER_EXPECTED,
+    BEGIN,
     HAND_OVER,
     ARM,
 ];
@@ -363,6 +365,7 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         (step::INNER_PART, INNER_PART),
         (step::INNER_EXPECTED, INNER_EXPECTED),
         (step::HAND_OVER, HAND_OVER),
+        (step::BEGIN, BEGIN),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));

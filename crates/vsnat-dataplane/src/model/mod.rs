@@ -141,6 +141,7 @@ impl Model {
                 Step::Choose => way::outer_choose(packet, self),
                 Step::Open => way::outer_open(packet, self),
                 Step::Send => way::outer_send(packet, self),
+                Step::Begin => way::begin(packet, self),
                 Step::HandOver => Step::Done(way::hand_over(packet, self)),
                 Step::Alone => Step::Done(way::outer_alone(packet, self)),
                 Step::Rest => way::inner_rest(packet, self),

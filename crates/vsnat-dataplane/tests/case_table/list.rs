@@ -131,4 +131,9 @@ cases! {
     expected::a_deleted_server_is_expected_no_more,
     expected::a_reused_port_of_a_client_finds_its_server,
     expected::expectations_end_with_the_director,
+    clamp::a_syn_asks_for_less,
+    clamp::it_comes_again,
+    clamp::what_the_links_take,
+    clamp::small_ones_and_strangers_stay_as_they_are,
+    clamp::other_options_around_it,
 }

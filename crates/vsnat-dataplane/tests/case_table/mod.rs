@@ -14,6 +14,7 @@ pub mod all_ports;
 pub mod association_frame;
 pub mod associations;
 pub mod cases;
+pub mod clamp;
 pub mod errors;
 pub mod expected;
 pub mod frame;

@@ -103,6 +103,7 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
     // The kernel keeps fifteen bytes of a name.
     let wanted = [
         "vsnat_arm",
+        "vsnat_begin",
         "vsnat_hand_over",
         "vsnat_inner",
         "vsnat_inner_err",
