@@ -10,7 +10,7 @@ use vsnat_abi::service::{SEGMENT_AS_IT_IS, SEGMENT_BY_PATH};
 use crate::checksum::fold16;
 use crate::find::Found;
 use crate::parse::Head;
-use crate::{Checksum, Packet, RouteQuery, Tables};
+use crate::{Checksum, Loop, Packet, Round, RouteQuery, Tables};
 
 /// Headers of IPv4 and TCP without options.
 const HEADERS: u16 = 40;
@@ -25,21 +25,21 @@ const NO_OPERATION: u8 = 1;
 const SEGMENT: u8 = 2;
 const SEGMENT_LEN: u8 = 4;
 
-/// Lowers the segment size that a SYN of a connection announces. `None`: the
-/// kernel refused, and the packet may be half changed.
+/// Lowers the segment size that a SYN of a connection announces by an option.
+/// `None`: the kernel refused, and the packet may be half changed.
 #[inline(always)]
 pub(crate) fn clamp<P: Packet, T: Tables>(
     packet: &mut P,
     tables: &T,
     head: &Head,
     found: &Found,
+    option: u32,
 ) -> Option<()> {
-    let limit = limit(packet, tables, head, found);
-    if limit == u16::MAX {
+    if option == 0 {
         return Some(());
     }
-    let option = option(packet, head);
-    if option == 0 {
+    let limit = limit(packet, tables, head, found);
+    if limit == u16::MAX {
         return Some(());
     }
     let at = option + 2;
@@ -106,28 +106,80 @@ fn query(head: &Head, key: &vsnat_abi::flow::FlowKey4) -> RouteQuery {
     }
 }
 
-/// Where the option stands that announces a segment size; 0 if there is none.
+/// The place in the frame of the option that announces a segment size; 0 if
+/// there is none.
+///
+/// Asked for first of all: the verifier follows the search once for each way
+/// that leads to it.
 #[inline(always)]
-fn option<P: Packet>(packet: &P, head: &Head) -> u32 {
-    let end = head.l4 + head.l4_len;
-    let mut at = head.l4 + TCP_LEN;
-    for _ in 0..OPTIONS {
-        if at + u32::from(SEGMENT_LEN) > end {
-            return 0;
+pub(crate) fn option<P: Packet, T: Tables>(packet: &P, tables: &mut T, head: &Head) -> u32 {
+    let first = head.l4 + TCP_LEN;
+    let length = head.l4_len.wrapping_sub(TCP_LEN);
+    let mut search = Search {
+        words: [0; WORDS],
+        at: tables.zero(),
+        length: u64::from(length),
+        found: 0,
+    };
+    for (place, word) in search.words.iter_mut().enumerate().take(OPTION_WORDS) {
+        let offset = 4 * place as u32;
+        if offset >= length {
+            break;
         }
-        let Some([kind, length]) = packet.load::<2>(at) else {
-            return 0;
+        let Some(bytes) = packet.load::<4>(first + offset) else {
+            break;
         };
-        if kind == SEGMENT && length == SEGMENT_LEN {
-            return at;
-        }
-        if kind == END || (kind != NO_OPERATION && length < 2) {
-            return 0;
-        }
-        at += match kind {
-            NO_OPERATION => 1,
-            _ => u32::from(length),
-        };
+        *word = u32::from_ne_bytes(bytes);
     }
-    0
+    let search = tables.repeat(OPTIONS, search);
+    match search.found {
+        0 => 0,
+        _ => first + search.at as u32,
+    }
+}
+
+/// Forty bytes, in words.
+const OPTION_WORDS: usize = OPTIONS as usize / 4;
+/// A power of two above it: a place is known to be within by its low bits.
+const WORDS: usize = 16;
+
+/// The search for an option.
+#[repr(C)]
+struct Search {
+    words: [u32; WORDS],
+    /// Where it is, from the first option.
+    at: u64,
+    length: u64,
+    found: u64,
+}
+
+impl Search {
+    #[inline(always)]
+    fn byte(&self, at: u64) -> u8 {
+        let word = self.words[(at >> 2) as usize & (WORDS - 1)];
+        (u32::from_le(word) >> (8 * (at & 3))) as u8
+    }
+}
+
+impl<T: Tables> Loop<T> for Search {
+    #[inline(always)]
+    fn round(&mut self, _tables: &mut T, _index: u32) -> Round {
+        if self.at + u64::from(SEGMENT_LEN) > self.length {
+            return Round::Last;
+        }
+        let (kind, length) = (self.byte(self.at), self.byte(self.at + 1));
+        if kind == SEGMENT && length == SEGMENT_LEN {
+            self.found = 1;
+            return Round::Last;
+        }
+        if kind == NO_OPERATION {
+            self.at += 1;
+            return Round::Next;
+        }
+        if kind == END || length < 2 {
+            return Round::Last;
+        }
+        self.at += u64::from(length);
+        Round::Next
+    }
 }

@@ -55,7 +55,8 @@ pub(crate) fn send<P: Packet, T: Tables>(
     go(packet, tables, settings, head, found, next, now)
 }
 
-/// The same for a SYN, whose segment size may be lowered.
+/// The same for a SYN, whose segment size may be lowered where the option
+/// stands that announces it.
 #[inline(always)]
 pub(crate) fn send_first<P: Packet, T: Tables>(
     packet: &mut P,
@@ -63,6 +64,7 @@ pub(crate) fn send_first<P: Packet, T: Tables>(
     settings: Shared<Settings>,
     head: &Head,
     found: Found,
+    option: u32,
     now: Coarse,
 ) -> Result<Verdict, Stop> {
     let vip = vip(head, found.direction, &found.other);
@@ -74,7 +76,7 @@ pub(crate) fn send_first<P: Packet, T: Tables>(
     let to = found.other.reversed();
     let next = way_out(packet, tables, settings, head, &found, &to, now);
     fits(packet, head, &next, vip)?;
-    clamp(packet, tables, head, &found).ok_or(Stop::drop(Reason::Kernel))?;
+    clamp(packet, tables, head, &found, option).ok_or(Stop::drop(Reason::Kernel))?;
     go(packet, tables, settings, head, found, next, now)
 }
 

@@ -15,6 +15,7 @@ use vsnat_abi::destination::dest_state;
 use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, deny, flag};
 
+use crate::clamp;
 use crate::find::{Found, find};
 use crate::icmp;
 use crate::leave;
@@ -95,11 +96,12 @@ fn send_syn<P: Packet, T: Tables>(
     head: &Head,
 ) -> Result<Verdict, Stop> {
     let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
+    let option = clamp::option(packet, tables, head);
     // Another CPU may have ended it since.
     let found = find(tables, settings, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
     remember(packet, tables, head, &found)?;
     let now = tables.now();
-    leave::send_first(packet, tables, settings, head, found, now)
+    leave::send_first(packet, tables, settings, head, found, option, now)
 }
 
 /// The step that sends a packet on whose connection exists.
