@@ -7,7 +7,7 @@ use std::ops::Range;
 use ipnet::Ipv4Net;
 use toml::Spanned;
 use toml::de::DeValue;
-use vsnat_api::{Helper, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec};
+use vsnat_api::{Helper, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec, Source};
 
 use crate::mistake::Notes;
 use crate::persistence::{self, Asked};
@@ -15,7 +15,7 @@ use crate::section::{Section, kind};
 use crate::suggest::nearest;
 use crate::{DesiredService, Limits, address, marks, protocol, servers};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "name",
     "protocol",
     "address",
@@ -25,6 +25,7 @@ const KEYS: [&str; 10] = [
     "persistence",
     "one_packet",
     "helper",
+    "source",
     "server",
 ];
 
@@ -113,6 +114,7 @@ fn service(
     let persistence = persistence::read(section, notes);
     let one_packet = one_packet(section, notes);
     let helper = helper(section, notes);
+    let source = source(section, notes);
     // A mark leaves the port as it is.
     let port = key.as_ref().map(|key| {
         let address = key.get_ref().address();
@@ -141,6 +143,7 @@ fn service(
         },
         one_packet: one_packet?,
         helper: helper?,
+        source: source?,
     };
     check_helper(section, &spec, notes);
     Some(DesiredService { spec, servers })
@@ -170,7 +173,7 @@ fn check_helper(section: &Section, spec: &ServiceSpec, notes: &mut Notes) {
         && !spec.may_be_helped()
     {
         let message = "helper = \"ftp\" needs protocol = \"tcp\" and an address with a port; \
-                       remove it";
+                       remove it, or a source = \"director\" beside it";
         notes.add(value.span(), message);
     }
 }
@@ -248,6 +251,25 @@ fn helper(section: &Section, notes: &mut Notes) -> Option<Option<Helper>> {
         return None;
     }
     Some(found)
+}
+
+/// Whose address servers see.
+fn source(section: &Section, notes: &mut Notes) -> Option<Source> {
+    if section.value("source").is_none() {
+        return Some(Source::Client);
+    }
+    let text = section.text("source", notes)?;
+    let found = Source::ALL
+        .into_iter()
+        .find(|source| source.name() == *text.get_ref());
+    if found.is_none() {
+        let message = format!(
+            "source must be \"client\" or \"director\", not \"{}\"",
+            text.get_ref()
+        );
+        notes.add(text.span(), message);
+    }
+    found
 }
 
 fn scheduler_flags(

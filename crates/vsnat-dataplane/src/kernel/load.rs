@@ -34,7 +34,10 @@ const INNER_REST: &str = "vsnat_inner_rest";
 const INNER_PART: &str = "vsnat_inner_part";
 const INNER_EXPECTED: &str = "vsnat_inner_expected";
 const HAND_OVER: &str = "vsnat_hand_over";
-const PROGRAMS: [&str; 16] = [
+/// Attached to the loopback interface.
+pub(super) const LOCAL: &str = "vsnat_local";
+const WITHIN: &str = "vsnat_within";
+const PROGRAMS: [&str; 18] = [
     OUTER,
     OUTER_EXPECTED,
     OUTER_CHOOSE,
@@ -50,6 +53,8 @@ const PROGRAMS: [&str; 16] = [
     INNER_ERROR,
     INNER_EXPECTED,
     HAND_OVER,
+    LOCAL,
+    WITHIN,
     ARM,
 ];
 const ARM: &str = "vsnat_arm";
@@ -373,6 +378,7 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         (step::INNER_PART, INNER_PART),
         (step::INNER_EXPECTED, INNER_EXPECTED),
         (step::HAND_OVER, HAND_OVER),
+        (step::WITHIN, WITHIN),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));

@@ -159,6 +159,7 @@ impl<B: Backend> Plane<B> {
             persistence: known.persistence,
             one_packet: known.one_packet,
             helper: known.helper,
+            source: known.source,
         };
         ServiceView {
             spec,

@@ -10,6 +10,7 @@ use vsnat_abi::service::{NO_VIEW, Service, ServiceKey4, VIEWS_PER_SERVICE, servi
 use vsnat_abi::time::{coarse_span_from_ms, ms_from_coarse};
 use vsnat_api::{
     CommandError, Mark, Persistence, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec,
+    Source,
 };
 
 use crate::Backend;
@@ -43,6 +44,7 @@ impl<B: Backend> Plane<B> {
             persistence: spec.persistence,
             one_packet: spec.one_packet,
             helper: spec.helper,
+            source: spec.source,
             dests: Vec::new(),
             view: 0,
         };
@@ -69,6 +71,7 @@ impl<B: Backend> Plane<B> {
             persistence: spec.persistence,
             one_packet: spec.one_packet,
             helper: spec.helper,
+            source: spec.source,
             ..before.clone()
         };
         if known.scheduler != before.scheduler || known.flags != before.flags {
@@ -185,6 +188,7 @@ impl<B: Backend> Plane<B> {
             persistence: persistence_in(service),
             one_packet: service.flags & service_flag::ONE_PACKET != 0,
             helper: helped::asked(service),
+            source: source_in(service),
             dests: dests.into_iter().map(|(_, dest)| dest).collect(),
             view: view.unwrap_or(0) % VIEWS_PER_SERVICE,
         };
@@ -218,6 +222,10 @@ impl<B: Backend> Plane<B> {
         if spec.one_packet {
             flags |= service_flag::ONE_PACKET;
         }
+        match spec.source {
+            Source::Client => {}
+            Source::Director => flags |= service_flag::SOURCE,
+        }
         flags
     }
 
@@ -245,6 +253,13 @@ fn persistence_of(spec: &ServiceSpec) -> u32 {
 fn netmask_of(spec: &ServiceSpec) -> Be32 {
     let netmask = spec.persistence.map(|p| p.netmask);
     Be32::from_bytes(netmask.unwrap_or(Persistence::EVERY_CLIENT).octets())
+}
+
+fn source_in(service: &Service) -> Source {
+    match service.flags & service_flag::SOURCE {
+        0 => Source::Client,
+        _ => Source::Director,
+    }
 }
 
 fn persistence_in(service: &Service) -> Option<Persistence> {
