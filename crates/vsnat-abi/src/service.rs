@@ -48,6 +48,8 @@ pub mod service_flag {
     /// Not read by the packet path: the helper was asked for, and is not there
     /// by the port alone.
     pub const FTP_ASKED: u32 = 8;
+    /// Servers see the director's own address, not the client's.
+    pub const SOURCE: u32 = 1 << 12;
 }
 
 /// Views of one service: the current one and three that readers may still hold.

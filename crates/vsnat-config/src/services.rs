@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use toml::Spanned;
 use toml::de::DeValue;
 use vsnat_api::{
-    Helper, MssClamp, Protocol, Scheduler, SchedulerFlags, Segment, ServiceKey, ServiceSpec,
+    Helper, MssClamp, Protocol, Scheduler, SchedulerFlags, Segment, ServiceKey, ServiceSpec, Source,
 };
 
 use crate::mistake::Notes;
@@ -17,7 +17,7 @@ use crate::section::{Section, kind};
 use crate::suggest::nearest;
 use crate::{DesiredService, Limits, address, marks, protocol, servers};
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "protocol",
     "address",
@@ -28,6 +28,7 @@ const KEYS: [&str; 11] = [
     "one_packet",
     "helper",
     "mss_clamp",
+    "source",
     "server",
 ];
 
@@ -117,6 +118,7 @@ fn service(
     let one_packet = one_packet(section, notes);
     let helper = helper(section, notes);
     let mss_clamp = mss_clamp(section, notes);
+    let source = source(section, notes);
     // A mark leaves the port as it is.
     let port = key.as_ref().map(|key| {
         let address = key.get_ref().address();
@@ -146,6 +148,7 @@ fn service(
         one_packet: one_packet?,
         helper: helper?,
         mss_clamp: mss_clamp?,
+        source: source?,
     };
     check_helper(section, &spec, notes);
     Some(DesiredService { spec, servers })
@@ -175,7 +178,7 @@ fn check_helper(section: &Section, spec: &ServiceSpec, notes: &mut Notes) {
         && !spec.may_be_helped()
     {
         let message = "helper = \"ftp\" needs protocol = \"tcp\" and an address with a port; \
-                       remove it";
+                       remove it, or a source = \"director\" beside it";
         notes.add(value.span(), message);
     }
 }
@@ -278,6 +281,25 @@ fn mss_clamp(section: &Section, notes: &mut Notes) -> Option<Option<MssClamp>> {
 
 /// Segments that may be asked for.
 const SEGMENTS: RangeInclusive<u32> = Segment::MIN as u32..=u16::MAX as u32;
+
+/// Whose address servers see.
+fn source(section: &Section, notes: &mut Notes) -> Option<Source> {
+    if section.value("source").is_none() {
+        return Some(Source::Client);
+    }
+    let text = section.text("source", notes)?;
+    let found = Source::ALL
+        .into_iter()
+        .find(|source| source.name() == *text.get_ref());
+    if found.is_none() {
+        let message = format!(
+            "source must be \"client\" or \"director\", not \"{}\"",
+            text.get_ref()
+        );
+        notes.add(text.span(), message);
+    }
+    found
+}
 
 fn scheduler_flags(
     section: &Section,

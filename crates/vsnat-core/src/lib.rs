@@ -34,6 +34,7 @@ pub mod schedule;
 pub mod sctp;
 mod shared;
 mod slots;
+mod source;
 pub mod sweep;
 mod tables;
 mod target;

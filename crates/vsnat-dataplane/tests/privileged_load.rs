@@ -25,6 +25,8 @@ fn the_verifier_accepts_every_program() {
             "vsnat_inner_expected",
             "vsnat_begin",
             "vsnat_hand_over",
+            "vsnat_local",
+            "vsnat_within",
             "vsnat_arm",
             "vsnat_xdp_outer",
             "vsnat_xdp_inner"

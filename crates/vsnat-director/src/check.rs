@@ -44,7 +44,8 @@ fn check_service(spec: &ServiceSpec) -> Result<(), String> {
     }
     if !spec.may_be_helped() {
         return Err(format!(
-            "{key} cannot have FTP's helper; only services of TCP on an address and a port can"
+            "{key} cannot have FTP's helper; only services of TCP on an address and a port can, whose \
+             servers see the clients"
         ));
     }
     match key.protocol() {

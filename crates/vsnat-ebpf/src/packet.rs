@@ -15,7 +15,10 @@ use aya_ebpf::helpers::{
 };
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::net::Be32;
-use vsnat_core::{Checksum, Packet, Route, RouteQuery};
+use vsnat_abi::settings::deny;
+use vsnat_core::{Checksum, Packet, Route, RouteQuery, Tables};
+
+use crate::tables::KernelTables;
 
 pub struct TcPacket {
     skb: *mut __sk_buff,
@@ -29,8 +32,11 @@ const AF_INET: u8 = 2;
 const ANY_LENGTH: u16 = 1;
 /// Answers of `bpf_fib_lookup` (include/uapi/linux/bpf.h).
 const FIB_SUCCESS: i64 = 0;
+const FIB_NOT_FORWARDED: i64 = 4;
 const FIB_NO_NEIGHBOUR: i64 = 7;
 const FIB_TOO_LONG: i64 = 8;
+/// Every network namespace's own (`LOOPBACK_IFINDEX`); its MAC is all zeros.
+const LOOPBACK: u32 = 1;
 
 /// `struct bpf_fib_lookup`, its unions resolved for IPv4 on TC.
 #[repr(C, align(8))]
@@ -282,6 +288,16 @@ impl Packet for TcPacket {
                 ifindex: fib.ifindex,
                 next_hop,
             },
+            // Or there is no route at all; but then it is no address of ours.
+            FIB_NOT_FORWARDED if KernelTables.denied(query.dst) & deny::MARTIAN != 0 => {
+                Route::Neighbour {
+                    ifindex: LOOPBACK,
+                    next_hop: query.dst,
+                    dst_mac: 0,
+                    src_mac: 0,
+                    mtu: u16::MAX,
+                }
+            }
             _ => Route::None,
         }
     }

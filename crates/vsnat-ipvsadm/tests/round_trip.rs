@@ -18,7 +18,7 @@ use kernel::Kernel;
 use proptest::prelude::*;
 use vsnat_api::{
     Command, Mark, Persistence, Protocol, Scheduler, SchedulerFlags, ServerSpec, ServiceKey,
-    ServiceSpec, SetTimeouts, Weight,
+    ServiceSpec, SetTimeouts, Source, Weight,
 };
 use vsnat_ipvsadm::{
     Ends, Format, ListOptions, NameStyle, Names, NoNames, Request, parse, proc, render_save,
@@ -98,6 +98,7 @@ fn service() -> impl Strategy<Value = ServiceSpec> {
                 one_packet: one_packet && matches!(key.protocol(), None | Some(Protocol::Udp)),
                 helper: None,
                 mss_clamp: None,
+                source: Source::Client,
             }
         },
     )

@@ -5,10 +5,11 @@
 //! established connections should not wade through the rest. [`outer`](mod@outer) has the
 //! steps of the clients' side, [`inner`](mod@inner) those of the servers'. Everything that
 //! is not translated leaves by a [`Stop`], and [`settle`] is the one table that
-//! says what each means.
+//! says what each means. Clients that are no strangers come by [`within`](mod@within).
 
 mod inner;
 mod outer;
+mod within;
 
 use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::dest_state;
@@ -31,6 +32,7 @@ pub use outer::{
     outer, outer_alone, outer_choose, outer_error, outer_expected, outer_open, outer_part,
     outer_refuse, outer_send,
 };
+pub use within::{local, within};
 
 /// Where a packet goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,12 @@ pub enum Step {
     InnerExpected,
     /// On either side: to the daemon.
     HandOver,
+    /// It may be to a service, but not from the clients' side.
+    Within,
+    /// It is an ICMP error of such a client.
+    ClientError,
+    /// It is a piece of such a client's datagram, whose first one went on.
+    ClientPart,
 }
 
 /// Hands a packet to the host on whose connection the daemon stands in between.

@@ -17,7 +17,7 @@ use super::{Standing, Step, in_silence, not_ours, other, sending, settle, standi
 use crate::find::{Hint, find, find_by, find_opened, look_up};
 use crate::icmp::{self, Kind};
 use crate::leave::{alive, send, send_alone};
-use crate::open::{Closed, Wish, admit, choose, end, open, opens, spare};
+use crate::open::{Closed, Wish, admit, choose, end, no_server, open, opens, spare};
 use crate::parse::{Head, Part, TCP, UDP, parse};
 use crate::persist::Kept;
 use crate::pieces::{later, remember, remember_foreign};
@@ -89,10 +89,14 @@ pub fn outer_choose<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Ste
     let Some(head) = parse(packet) else {
         return Step::Done(not_ours(tables));
     };
-    match decide(packet, tables, &head) {
+    let step = match decide(packet, tables, &head) {
         Ok(step) => step,
         Err(stop) => turn_away(tables, &head, stop),
+    };
+    if let Some(decision) = tables.decision() {
+        decision.forget_within();
     }
+    step
 }
 
 /// Tells the sender what [`outer_choose`] decided that he should know.
@@ -125,6 +129,10 @@ pub fn outer_open<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
     };
     match carry_out(tables, &head) {
         Ok(step) => step,
+        Err(Reason::SourcePortsExhausted) => {
+            let stop = no_server(&head, Reason::SourcePortsExhausted);
+            turn_away(tables, &head, stop)
+        }
         Err(reason) => {
             tables.count_one_of(reason);
             Step::Done(Verdict::Drop)
@@ -242,7 +250,8 @@ fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> 
         }
     };
     decision.write(&head.key, &target, &kept, closed);
-    if target.is_one_packet() && head.key.protocol == UDP {
+    // Only a connection remembers whose the port is that a server sees.
+    if target.is_one_packet() && head.key.protocol == UDP && !decision.hides_client() {
         return Ok(Step::Alone);
     }
     Ok(Step::Open)

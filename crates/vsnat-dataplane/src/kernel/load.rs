@@ -36,7 +36,10 @@ const INNER_PART: &str = "vsnat_inner_part";
 const INNER_EXPECTED: &str = "vsnat_inner_expected";
 const BEGIN: &str = "vsnat_begin";
 const HAND_OVER: &str = "vsnat_hand_over";
-const PROGRAMS: [&str; 17] = [
+/// Attached to the loopback interface.
+pub(super) const LOCAL: &str = "vsnat_local";
+const WITHIN: &str = "vsnat_within";
+const PROGRAMS: [&str; 19] = [
     OUTER,
     OUTER_EXPECTED,
     OUTER_CHOOSE,
@@ -53,6 +56,8 @@ const PROGRAMS: [&str; 17] = [
     INNER_EXPECTED,
     BEGIN,
     HAND_OVER,
+    LOCAL,
+    WITHIN,
     ARM,
 ];
 const ARM: &str = "vsnat_arm";
@@ -366,6 +371,7 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         (step::INNER_EXPECTED, INNER_EXPECTED),
         (step::HAND_OVER, HAND_OVER),
         (step::BEGIN, BEGIN),
+        (step::WITHIN, WITHIN),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));

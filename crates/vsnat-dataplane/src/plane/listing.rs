@@ -160,6 +160,7 @@ impl<B: Backend> Plane<B> {
             one_packet: known.one_packet,
             helper: known.helper,
             mss_clamp: clamp_in(&service),
+            source: known.source,
         };
         ServiceView {
             spec,

@@ -13,7 +13,7 @@ use vsnat_abi::service::{
 use vsnat_abi::time::{coarse_span_from_ms, ms_from_coarse};
 use vsnat_api::{
     CommandError, Mark, MssClamp, Persistence, Protocol, Scheduler, SchedulerFlags, Segment,
-    ServiceKey, ServiceSpec,
+    ServiceKey, ServiceSpec, Source,
 };
 
 use crate::Backend;
@@ -47,6 +47,7 @@ impl<B: Backend> Plane<B> {
             persistence: spec.persistence,
             one_packet: spec.one_packet,
             helper: spec.helper,
+            source: spec.source,
             dests: Vec::new(),
             view: 0,
         };
@@ -73,6 +74,7 @@ impl<B: Backend> Plane<B> {
             persistence: spec.persistence,
             one_packet: spec.one_packet,
             helper: spec.helper,
+            source: spec.source,
             ..before.clone()
         };
         if known.scheduler != before.scheduler || known.flags != before.flags {
@@ -190,6 +192,7 @@ impl<B: Backend> Plane<B> {
             persistence: persistence_in(service),
             one_packet: service.flags & service_flag::ONE_PACKET != 0,
             helper: helped::asked(service),
+            source: source_in(service),
             dests: dests.into_iter().map(|(_, dest)| dest).collect(),
             view: view.unwrap_or(0) % VIEWS_PER_SERVICE,
         };
@@ -222,6 +225,10 @@ impl<B: Backend> Plane<B> {
         }
         if spec.one_packet {
             flags |= service_flag::ONE_PACKET;
+        }
+        match spec.source {
+            Source::Client => {}
+            Source::Director => flags |= service_flag::SOURCE,
         }
         flags
     }
@@ -269,6 +276,13 @@ pub(super) fn clamp_in(service: &Service) -> Option<MssClamp> {
             let segment = u16::try_from(bytes).ok().and_then(Segment::new);
             segment.map(MssClamp::To)
         }
+    }
+}
+
+fn source_in(service: &Service) -> Source {
+    match service.flags & service_flag::SOURCE {
+        0 => Source::Client,
+        _ => Source::Director,
     }
 }
 

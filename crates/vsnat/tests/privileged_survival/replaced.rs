@@ -110,6 +110,7 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
         "vsnat_inner_exp",
         "vsnat_inner_par",
         "vsnat_inner_res",
+        "vsnat_local",
         "vsnat_outer",
         "vsnat_outer_alo",
         "vsnat_outer_cho",
@@ -119,6 +120,7 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
         "vsnat_outer_par",
         "vsnat_outer_ref",
         "vsnat_outer_sen",
+        "vsnat_within",
     ];
     assert_eq!(names, wanted);
 }
