@@ -213,7 +213,7 @@ impl Source {
         }
     }
 
-    fn is_client(&self) -> bool {
+    pub(crate) fn is_client(&self) -> bool {
         *self == Source::Client
     }
 }

@@ -118,6 +118,14 @@ mod tests {
             ..marked
         }));
         assert!(refused(ServiceSpec { helper, ..marked }));
+        // FTP's helper speaks as the client, whom such servers do not see.
+        let source = vsnat_api::Source::Director;
+        assert!(!refused(ServiceSpec { source, ..web }));
+        assert!(refused(ServiceSpec {
+            source,
+            helper,
+            ..web
+        }));
     }
 
     #[test]
