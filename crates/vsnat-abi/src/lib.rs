@@ -59,7 +59,9 @@ pub mod step {
     pub const HAND_OVER: u32 = 12;
     /// Either side: a SYN, whose segment size may be lowered.
     pub const BEGIN: u32 = 13;
-    pub const COUNT: u32 = 14;
+    /// Either side: a packet that the host is to divide.
+    pub const DIVIDE: u32 = 14;
+    pub const COUNT: u32 = 15;
 }
 
 /// Names of the maps, as the programs declare them and as they are pinned.

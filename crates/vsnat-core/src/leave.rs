@@ -12,7 +12,7 @@ use crate::find::Found;
 use crate::hop::{self, Next, Way};
 use crate::icmp::{Answer, Kind};
 use crate::parse::{ETH_LEN, FRONT_IP, Head, Part};
-use crate::rewrite::{Macs, translate, write_macs};
+use crate::rewrite::{Macs, translate, translate_for_host, write_macs};
 use crate::track::track;
 use crate::verdict::Stop;
 use crate::{Packet, RouteQuery, Shared, Tables, Verdict};
@@ -119,6 +119,30 @@ pub(crate) fn hand_over<T: Tables>(
         Direction::Forward => Verdict::Pass,
         Direction::Reply => Verdict::ToHost,
     }
+}
+
+/// The host's own stack gets the packet translated: it routes it once more, and
+/// divides it for the next link.
+#[inline(always)]
+pub(crate) fn to_be_divided<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: Found,
+    now: Coarse,
+) -> Result<(), Stop> {
+    if head.ttl <= 1 {
+        return Err(Stop::drop(Reason::TtlExceeded));
+    }
+    let to = found.other.reversed();
+    let (slot, word, direction) = (found.slot, found.word, found.direction);
+    let dest = slot.dest();
+    if head.part != Part::Later {
+        track(tables, settings, slot, word, direction, head, now);
+    }
+    account(tables, direction, dest, head);
+    translate_for_host(packet, head, &to).ok_or(Stop::drop(Reason::Kernel))
 }
 
 /// The way of a connection that has none, or an old one: the one that others

@@ -18,7 +18,7 @@ use crate::host::address::{self, InterfaceAddress};
 use crate::host::bpffs::{self, Bpffs};
 use crate::host::masquerade::{self, Rules};
 use crate::host::sysctl::Setting;
-use crate::host::{arp, forwarding, link, neighbours};
+use crate::host::{arp, forwarding, link, neighbours, own_source};
 use crate::lanes;
 use crate::netns::Namespace;
 use crate::paths::Paths;
@@ -106,6 +106,12 @@ pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
         let is_known = |known: &Setting| known.switch == timer.switch;
         if !record.neighbours.iter().any(is_known) {
             record.neighbours.push(timer.clone());
+        }
+    }
+    for switch in &host.own_sources {
+        let is_known = |known: &Setting| known.switch == switch.switch;
+        if !record.own_sources.iter().any(is_known) {
+            record.own_sources.push(switch.clone());
         }
     }
     for interface in interfaces(&setup.config) {
@@ -283,6 +289,7 @@ fn leave_old(config: &Config, data_plane: &mut DataPlane, record: &mut Record) {
 pub enum HostChange<'a> {
     Forwarding(Vec<&'a str>),
     Neighbours(&'a str),
+    OwnSource(&'a str),
     Masquerade(&'a Rules),
     NoMasquerade(&'a str),
     RemoveAddress(&'a InterfaceAddress),
@@ -299,7 +306,8 @@ pub fn host_changes<'a>(
 ) -> Vec<HostChange<'a>> {
     let mut changes = vec![HostChange::Forwarding(interfaces(config).collect())];
     let inner = config.inner.iter().map(String::as_str);
-    changes.extend(inner.map(HostChange::Neighbours));
+    changes.extend(inner.clone().map(HostChange::Neighbours));
+    changes.extend(inner.map(HostChange::OwnSource));
     match (rules, &record.table) {
         (Some(rules), _) => changes.push(HostChange::Masquerade(rules)),
         (None, Some(table)) => changes.push(HostChange::NoMasquerade(table)),
@@ -325,6 +333,10 @@ impl HostChange<'_> {
             HostChange::Neighbours(interface) => {
                 let watched = neighbours::watch(interface);
                 watched.map_err(|error| host_error("shortening the neighbour timers", error))
+            }
+            HostChange::OwnSource(interface) => {
+                let accepted = own_source::accept(interface);
+                accepted.map_err(|error| host_error("switching on accept_local", error))
             }
             HostChange::Masquerade(rules) => {
                 masquerade::apply(rules).map_err(|error| host_error("masquerade", error))

@@ -109,8 +109,8 @@ pub fn vsnat_inner_rest(context: TcContext) -> i32 {
 #[classifier]
 pub fn vsnat_inner_part(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    let verdict = way::inner_part(&mut packet, &mut KernelTables);
-    act(&context, verdict)
+    let step = way::inner_part(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Inner)
 }
 
 #[classifier]
@@ -125,6 +125,13 @@ pub fn vsnat_inner_error(context: TcContext) -> i32 {
 pub fn vsnat_hand_over(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
     act(&context, way::hand_over(&mut packet, &mut KernelTables))
+}
+
+/// Either side: a packet too large for the next link, which the host divides.
+#[classifier]
+pub fn vsnat_divide(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(&context, way::divide(&mut packet, &mut KernelTables))
 }
 
 /// Either side: a SYN of a connection.
@@ -188,6 +195,7 @@ fn go_on(context: &TcContext, step: Step, side: Side) -> i32 {
         Step::OuterExpected => step::OUTER_EXPECTED,
         Step::InnerExpected => step::INNER_EXPECTED,
         Step::HandOver => step::HAND_OVER,
+        Step::Divide => step::DIVIDE,
     };
     // SAFETY: all programs take the same context.
     let _ = unsafe { maps::STEPS.tail_call(context, place) };

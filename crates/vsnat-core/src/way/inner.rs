@@ -73,6 +73,7 @@ pub fn inner_rest<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
     match from_server(packet, tables, &head) {
         Ok(verdict) => Step::Done(verdict),
         Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
+        Err(stop) if stop.reason == Reason::TooBig => Step::Divide,
         Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
     }
 }
@@ -91,19 +92,21 @@ pub fn inner_expected<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> V
 
 /// A piece of a datagram from the servers' side.
 #[inline(always)]
-pub fn inner_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+pub fn inner_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     let Some(head) = parse(packet) else {
-        return not_ours(tables);
+        return Step::Done(not_ours(tables));
     };
     if head.part == Part::Later {
         return match later(packet, tables, &head, Direction::Reply) {
-            Ok(verdict) => verdict,
-            Err(stop) => in_silence(tables, stop),
+            Ok(verdict) => Step::Done(verdict),
+            Err(stop) if stop.reason == Reason::TooBig => Step::Divide,
+            Err(stop) => Step::Done(in_silence(tables, stop)),
         };
     }
     match first_from_server(packet, tables, &head) {
-        Ok(verdict) => verdict,
-        Err(stop) => settle(packet, tables, &head, stop),
+        Ok(verdict) => Step::Done(verdict),
+        Err(stop) if stop.reason == Reason::TooBig => Step::Divide,
+        Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
     }
 }
 

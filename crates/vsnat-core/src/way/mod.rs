@@ -16,12 +16,12 @@ use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, deny, flag};
 
 use crate::clamp;
-use crate::find::{Found, find};
+use crate::find::{Found, find, look_up};
 use crate::icmp;
 use crate::leave;
 use crate::open::{is_reuse, opens};
-use crate::parse::{Head, SYN, parse};
-use crate::pieces::remember;
+use crate::parse::{Head, Part, SYN, parse};
+use crate::pieces::{first_of, remember, remember_divided};
 use crate::quote::is_error;
 use crate::verdict::{Action, Stop};
 use crate::{Packet, Shared, Tables, Verdict};
@@ -53,6 +53,8 @@ pub enum Step {
     InnerExpected,
     /// On either side: to the daemon.
     HandOver,
+    /// On either side: to the host, which divides it.
+    Divide,
 }
 
 /// Hands a packet to the host on whose connection the daemon stands in between.
@@ -75,6 +77,36 @@ pub fn hand_over<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdic
     leave::hand_over(tables, settings, &head, &found, now)
 }
 
+/// Translates what is too large for the next link and may be divided, and
+/// leaves it to the host.
+#[inline(always)]
+pub fn divide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+    let Some(head) = parse(packet) else {
+        return not_ours(tables);
+    };
+    match divided(packet, tables, &head) {
+        Ok(()) => {
+            tables.count(Reason::TooBig);
+            Verdict::Pass
+        }
+        Err(stop) => in_silence(tables, stop),
+    }
+}
+
+#[inline(always)]
+fn divided<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> Result<(), Stop> {
+    let lost = Stop::drop(Reason::OpenRace);
+    let settings = tables.settings().ok_or(lost)?;
+    let now = tables.now();
+    if head.part == Part::Later {
+        let found = first_of(packet, tables, head).ok_or(lost)?;
+        return leave::to_be_divided(packet, tables, settings, head, found, now);
+    }
+    let found = look_up(tables, &head.key).ok_or(lost)?;
+    remember_divided(packet, tables, head, &found);
+    leave::to_be_divided(packet, tables, settings, head, found, now)
+}
+
 /// Sends a SYN of a connection on, from either side, where a service may have
 /// something to say about its segments.
 #[inline(always)]
@@ -84,8 +116,13 @@ pub fn begin<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     };
     match send_syn(packet, tables, &head) {
         Ok(verdict) => Step::Done(verdict),
+        // What comes after the first changed byte can only be dropped.
+        Err(stop) if stop.reason == Reason::Kernel => {
+            tables.count(Reason::Kernel);
+            Step::Done(Verdict::Drop)
+        }
         Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
-        Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
+        Err(_) => Step::Send,
     }
 }
 

@@ -34,8 +34,9 @@ const INNER_REST: &str = "vsnat_inner_rest";
 const INNER_PART: &str = "vsnat_inner_part";
 const INNER_EXPECTED: &str = "vsnat_inner_expected";
 const BEGIN: &str = "vsnat_begin";
+const DIVIDE: &str = "vsnat_divide";
 const HAND_OVER: &str = "vsnat_hand_over";
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 18] = [
     OUTER,
     OUTER_EXPECTED,
     OUTER_CHOOSE,
@@ -51,6 +52,7 @@ const PROGRAMS: [&str; 17] = [
     INNER_ERROR,
     INNER_EXPECTED,
     BEGIN,
+    DIVIDE,
     HAND_OVER,
     ARM,
 ];
@@ -376,6 +378,7 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         (step::INNER_EXPECTED, INNER_EXPECTED),
         (step::HAND_OVER, HAND_OVER),
         (step::BEGIN, BEGIN),
+        (step::DIVIDE, DIVIDE),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));

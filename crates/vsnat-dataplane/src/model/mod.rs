@@ -128,7 +128,10 @@ impl Model {
     pub fn inner(&mut self, packet: &mut ModelPacket) -> Verdict {
         match way::inner(packet, self) {
             Step::Error => way::inner_error(packet, self),
-            Step::Part => way::inner_part(packet, self),
+            Step::Part => {
+                let step = way::inner_part(packet, self);
+                self.go_on(packet, step)
+            }
             step => self.go_on(packet, step),
         }
     }
@@ -142,6 +145,7 @@ impl Model {
                 Step::Open => way::outer_open(packet, self),
                 Step::Send => way::outer_send(packet, self),
                 Step::Begin => way::begin(packet, self),
+                Step::Divide => Step::Done(way::divide(packet, self)),
                 Step::HandOver => Step::Done(way::hand_over(packet, self)),
                 Step::Alone => Step::Done(way::outer_alone(packet, self)),
                 Step::Rest => way::inner_rest(packet, self),

@@ -13,5 +13,6 @@ pub mod link;
 pub mod masquerade;
 pub mod neighbours;
 pub mod news;
+pub mod own_source;
 pub mod sysctl;
 pub mod tool;

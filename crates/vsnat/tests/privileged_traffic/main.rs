@@ -13,6 +13,7 @@ mod all_ports;
 mod beyond;
 mod bulk;
 mod by_mark;
+mod divided;
 mod frame;
 mod greeting;
 mod links;
