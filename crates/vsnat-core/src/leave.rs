@@ -138,6 +138,10 @@ pub(crate) fn to_be_divided<P: Packet, T: Tables>(
     let to = found.other.reversed();
     let (slot, word, direction) = (found.slot, found.word, found.direction);
     let dest = slot.dest();
+    if stays(&head.key, &to) {
+        // To the host it would be a packet for itself.
+        return Err(Stop::drop(Reason::TooBig));
+    }
     if head.part != Part::Later {
         track(tables, settings, slot, word, direction, head, now);
     }
@@ -165,7 +169,8 @@ fn another_way<P: Packet, T: Tables>(
         slot.set_way(direction, lately);
         return next;
     }
-    let (next, way) = ask(packet, tables, generation, head, to, now);
+    let end = end(tables, head, slot.dest(), to);
+    let (next, way) = ask(packet, tables, generation, head, to, end, now);
     slot.set_way(direction, way);
     hop::remember(tables, direction, slot.dest(), client, way);
     next
@@ -232,7 +237,8 @@ pub(crate) fn send_alone<P: Packet, T: Tables>(
     let next = match hop::cached(tables, way, generation, now) {
         Some(next) => next,
         None => {
-            let (next, way) = ask(packet, tables, generation, head, &to, now);
+            let end = end(tables, head, passage.dest, &to);
+            let (next, way) = ask(packet, tables, generation, head, &to, end, now);
             hop::remember(tables, passage.direction, passage.dest, client, way);
             next
         }
@@ -267,6 +273,25 @@ fn client(head: &Head, direction: Direction, to: &FlowKey4) -> Be32 {
     }
 }
 
+/// Whether a packet keeps its addresses: its server has the VIP itself.
+#[inline(always)]
+pub(crate) fn stays(from: &FlowKey4, to: &FlowKey4) -> bool {
+    from.dst == to.dst && from.src == to.src
+}
+
+/// Where a packet goes to: a server that takes it as it came has an address of
+/// its own, which the packet does not name.
+#[inline(always)]
+fn end<T: Tables>(tables: &T, head: &Head, dest: u32, to: &FlowKey4) -> Be32 {
+    if !stays(&head.key, to) {
+        return to.dst;
+    }
+    match tables.dest(dest) {
+        Some(server) => server.address(),
+        None => to.dst,
+    }
+}
+
 #[inline(always)]
 fn ask<P: Packet, T: Tables>(
     packet: &mut P,
@@ -274,13 +299,14 @@ fn ask<P: Packet, T: Tables>(
     generation: u16,
     head: &Head,
     to: &FlowKey4,
+    end: Be32,
     now: Coarse,
 ) -> (Next, Way) {
     let query = RouteQuery {
         protocol: to.protocol,
         tos: head.tos,
         src: to.src,
-        dst: to.dst,
+        dst: end,
         src_port: to.src_port,
         dst_port: to.dst_port,
     };

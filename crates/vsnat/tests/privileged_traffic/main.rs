@@ -20,6 +20,7 @@ mod links;
 mod packet_socket;
 mod pieces;
 mod refusals;
+mod routed;
 #[path = "../scenario/mod.rs"]
 #[allow(dead_code, reason = "shared with the other scenarios")]
 mod scenario;
