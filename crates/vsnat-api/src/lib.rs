@@ -29,7 +29,8 @@ pub use mark::{Mark, MarkError, MarkRule, PortRange, PortRangeError};
 pub use scheduler::{ParseNameError, Scheduler, SchedulerFlags};
 pub use segment::{MssClamp, MssClampError, Segment};
 pub use service::{
-    Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Source, Weight, WeightError,
+    Forwarding, Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Source, Weight,
+    WeightError,
 };
 pub use setting::{Setting, SettingError, SettingName};
 pub use standing::{ServerStanding, ServerStandings, Standing};

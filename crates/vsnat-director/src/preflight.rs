@@ -16,7 +16,7 @@ use crate::host::link::{self, Link};
 use crate::host::masquerade::{self, PortRange, Rules};
 use crate::host::sysctl::Setting;
 use crate::host::tool::ToolError;
-use crate::host::{arp, forwarding, loopback, neighbours};
+use crate::host::{arp, forwarding, loopback, neighbours, own_source};
 use crate::record::Record;
 
 /// The kernel's own types: without them there are no BPF timers.
@@ -122,6 +122,8 @@ pub struct Host {
     pub neighbours: Vec<Setting>,
     /// Switches of the loopback interface.
     pub loopback: Vec<Setting>,
+    /// `accept_local` of the inner interfaces.
+    pub own_sources: Vec<Setting>,
 }
 
 /// Checks everything that can be checked beforehand. `record` is that of a
@@ -148,6 +150,8 @@ pub fn check(
     let neighbours = neighbours::found(config.inner.iter().map(String::as_str))
         .map_err(|source| looking("neighbour timers", source))?;
     let loopback = loopback::found().map_err(|source| looking("the loopback interface", source))?;
+    let own_sources = own_source::found(config.inner.iter().map(String::as_str))
+        .map_err(|source| looking("accept_local", source))?;
     warn(config, &chosen, &addresses);
     Ok(Host {
         outer: outer.clone(),
@@ -157,6 +161,7 @@ pub fn check(
         forwarding,
         neighbours,
         loopback,
+        own_sources,
     })
 }
 

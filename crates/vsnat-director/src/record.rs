@@ -44,6 +44,9 @@ pub struct Record {
     /// The loopback interface's switch as found.
     #[serde(default)]
     pub loopback: Vec<Setting>,
+    /// `accept_local` of the inner interfaces as found.
+    #[serde(default)]
+    pub own_sources: Vec<Setting>,
     /// The nftables table to remove.
     pub table: Option<String>,
     /// The routing table of FTP's helper, if it and its rules are to be removed.
@@ -84,6 +87,7 @@ impl Record {
             forwarding,
             neighbours: Vec::new(),
             loopback: Vec::new(),
+            own_sources: Vec::new(),
             table: None,
             diversion: None,
             mounted: Vec::new(),

@@ -65,6 +65,9 @@ pub fn host(record: &Record) -> Vec<String> {
     if let Err(error) = sysctl::restore(&record.loopback) {
         failures.push(format!("the loopback interface: {error}"));
     }
+    if let Err(error) = sysctl::restore(&record.own_sources) {
+        failures.push(format!("accept_local: {error}"));
+    }
     failures
 }
 

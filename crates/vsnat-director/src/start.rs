@@ -18,7 +18,7 @@ use crate::host::address::{self, InterfaceAddress};
 use crate::host::bpffs::{self, Bpffs};
 use crate::host::masquerade::{self, Rules};
 use crate::host::sysctl::Setting;
-use crate::host::{arp, forwarding, link, loopback, neighbours};
+use crate::host::{arp, forwarding, link, loopback, neighbours, own_source};
 use crate::lanes;
 use crate::netns::Namespace;
 use crate::paths::Paths;
@@ -115,6 +115,12 @@ pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
             .any(|known| known.switch == switch.switch)
         {
             record.loopback.push(switch.clone());
+        }
+    }
+    for switch in &host.own_sources {
+        let is_known = |known: &Setting| known.switch == switch.switch;
+        if !record.own_sources.iter().any(is_known) {
+            record.own_sources.push(switch.clone());
         }
     }
     for interface in interfaces(&setup.config) {
@@ -300,6 +306,7 @@ pub enum HostChange<'a> {
     Forwarding(Vec<&'a str>),
     Neighbours(&'a str),
     Loopback,
+    OwnSource(&'a str),
     Masquerade(&'a Rules),
     NoMasquerade(&'a str),
     RemoveAddress(&'a InterfaceAddress),
@@ -316,7 +323,8 @@ pub fn host_changes<'a>(
 ) -> Vec<HostChange<'a>> {
     let mut changes = vec![HostChange::Forwarding(interfaces(config).collect())];
     let inner = config.inner.iter().map(String::as_str);
-    changes.extend(inner.map(HostChange::Neighbours));
+    changes.extend(inner.clone().map(HostChange::Neighbours));
+    changes.extend(inner.map(HostChange::OwnSource));
     changes.push(HostChange::Loopback);
     match (rules, &record.table) {
         (Some(rules), _) => changes.push(HostChange::Masquerade(rules)),
@@ -346,6 +354,10 @@ impl HostChange<'_> {
             }
             HostChange::Loopback => {
                 loopback::open().map_err(|error| host_error("letting servers' answers in", error))
+            }
+            HostChange::OwnSource(interface) => {
+                let accepted = own_source::accept(interface);
+                accepted.map_err(|error| host_error("switching on accept_local", error))
             }
             HostChange::Masquerade(rules) => {
                 masquerade::apply(rules).map_err(|error| host_error("masquerade", error))

@@ -14,7 +14,7 @@ use vsnat_dataplane::Acceleration;
 
 use crate::engine::Parts;
 use crate::host::address::{self, InterfaceAddress};
-use crate::host::{forwarding, link, neighbours};
+use crate::host::{forwarding, link, neighbours, own_source};
 use crate::lanes;
 use crate::start::{Setup, announce, own_networks, sides, sources};
 
@@ -105,7 +105,10 @@ impl Parts {
         let attached_by = attached.map_err(|error| error.to_string())?.to_string();
         match side {
             Side::Outer => self.put_vips(setup)?,
-            Side::Inner => neighbours::watch(interface).map_err(|error| error.to_string())?,
+            Side::Inner => {
+                neighbours::watch(interface).map_err(|error| error.to_string())?;
+                own_source::accept(interface).map_err(|error| error.to_string())?;
+            }
         }
         let links = link::all().map_err(|error| error.to_string())?;
         // What one interface can do decides about the others too.

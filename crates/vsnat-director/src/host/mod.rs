@@ -14,5 +14,6 @@ pub mod loopback;
 pub mod masquerade;
 pub mod neighbours;
 pub mod news;
+pub mod own_source;
 pub mod sysctl;
 pub mod tool;
