@@ -11,6 +11,7 @@ mod connection;
 mod dhcp;
 mod listing;
 mod mark;
+mod nat;
 mod scheduler;
 mod service;
 mod setting;
@@ -25,6 +26,10 @@ pub use listing::{
     ServerView, ServiceView, Services, Settings, Side, Status, SweeperView, TableView, Timeouts,
 };
 pub use mark::{Mark, MarkError, MarkRule, PortRange, PortRangeError};
+pub use nat::{
+    Forward, Nat, NatCounters, NatDirection, NatEnd, NatFlow, NatFlows, NatForward, NatNetwork,
+    NatSource,
+};
 pub use scheduler::{ParseNameError, Scheduler, SchedulerFlags};
 pub use service::{
     Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Weight, WeightError,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use vsnat_api::{InterfaceView, Side};
-use vsnat_config::{Config, Desired, DirectorName, Masquerade, SETTABLE_STATES, describe};
+use vsnat_config::{Config, Desired, DirectorName, SETTABLE_STATES, describe};
 use vsnat_dataplane::{DataPlane, Limits, OpenOptions, Origin, Timeouts};
 
 use crate::engine::{Engine, Parts};
@@ -20,6 +20,7 @@ use crate::host::masquerade::{self, Rules};
 use crate::host::sysctl::Setting;
 use crate::host::{arp, forwarding, link, neighbours};
 use crate::lanes;
+use crate::nat;
 use crate::netns::Namespace;
 use crate::paths::Paths;
 use crate::preflight::{self, Host, PreflightError};
@@ -108,12 +109,16 @@ pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
             record.neighbours.push(timer.clone());
         }
     }
+    let is_known = |known: &Setting| known.switch == host.promotion.switch;
+    if !record.promotion.iter().any(is_known) {
+        record.promotion.push(host.promotion.clone());
+    }
     for interface in interfaces(&setup.config) {
         if !record.interfaces.iter().any(|known| known == interface) {
             record.interfaces.push(interface.to_owned());
         }
     }
-    if setup.config.masquerade != Masquerade::Off {
+    if nat::wants_table(&setup.config) {
         record.table = Some(masquerade::table_of(&setup.name));
     }
     if host.bpffs == Bpffs::Mountable {
@@ -137,7 +142,9 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     let views = attach(config, &mut data_plane)?;
 
     let keys = data_plane.service_keys();
-    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, keys);
+    nat::warn_of_taken(config, &data_plane);
+    let marks = data_plane.marks();
+    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, keys, &marks);
     masquerade::spare_ports(&mut data_plane, rules.as_ref());
     for change in host_changes(config, host, rules.as_ref(), &record) {
         change.make()?;
@@ -151,7 +158,7 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
         estimator: Default::default(),
         interfaces: views,
         rules,
-        seen: Seen::now(config),
+        seen: Seen::now(config, &host.absent),
     })
 }
 

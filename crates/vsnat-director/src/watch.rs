@@ -12,10 +12,12 @@ use vsnat_api::{InterfaceView, Side};
 use vsnat_config::Config;
 use vsnat_dataplane::Acceleration;
 
+use crate::announcements::Announcements;
 use crate::engine::Parts;
 use crate::host::address::{self, InterfaceAddress};
 use crate::host::{forwarding, link, neighbours};
 use crate::lanes;
+use crate::preflight;
 use crate::start::{Setup, announce, own_networks, sides};
 
 /// An interface that is back serves after a second at most.
@@ -26,17 +28,20 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 pub(crate) struct Seen {
     indices: BTreeMap<String, u32>,
     own: Vec<ipnet::Ipv4Net>,
+    announcements: Announcements,
     /// The last failure of each interface, so that it is told once.
     failures: BTreeMap<String, String>,
 }
 
 impl Seen {
-    pub fn now(config: &Config) -> Self {
+    /// As it is after a start that has taken these VIPs.
+    pub fn now(config: &Config, taken: &[InterfaceAddress]) -> Self {
         let names = sides(config).map(|(name, _)| name);
         let found = names.filter_map(|name| Some((name.to_owned(), index_of(name)?)));
         Seen {
             indices: found.collect(),
             own: Vec::new(),
+            announcements: Announcements::of(taken),
             failures: BTreeMap::new(),
         }
     }
@@ -55,6 +60,7 @@ impl Parts {
             }
         }
         self.data_plane.look_at_lanes();
+        self.seen.announcements.repeat();
         self.look_at_addresses(&setup.config, addresses_changed);
     }
 
@@ -117,19 +123,28 @@ impl Parts {
         let links = link::all().map_err(|error| error.to_string())?;
         let present = address::all().map_err(|error| error.to_string())?;
         let here = links.iter().find(|link| link.name == *outer);
-        for vip in &setup.config.vips {
-            if present.iter().any(|a| a.address.addr() == vip.addr()) {
-                continue;
-            }
-            let vip = InterfaceAddress {
-                interface: outer.clone(),
-                address: *vip,
-            };
+        let is_absent = |vip: &&ipnet::Ipv4Net| {
+            let is_it = |a: &InterfaceAddress| a.address.addr() == vip.addr();
+            !present.iter().any(is_it)
+        };
+        let absent = setup.config.vips.iter().filter(is_absent);
+        let absent = absent.map(|vip| InterfaceAddress {
+            interface: outer.clone(),
+            address: *vip,
+        });
+        let absent: Vec<InterfaceAddress> = absent.collect();
+        if let Some(link) = here {
+            // Somebody else may have taken it meanwhile.
+            let unused = preflight::unused_on_link(&setup.config, link, &absent);
+            unused.map_err(|error| error.to_string())?;
+        }
+        for vip in absent {
             self.note_address(setup, &vip)?;
             address::add(&vip).map_err(|error| error.to_string())?;
             if let Some(link) = here {
                 announce(link, &vip);
             }
+            self.seen.announcements.add(vip);
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::dhcp::DhcpArgs;
 use crate::lab::LabArgs;
 use crate::man::ManArgs;
 use crate::mark::MarkArgs;
+use crate::nat::NatArgs;
 use crate::plan::PlanArgs;
 use crate::proc::ProcArgs;
 use crate::servers::ServersArgs;
@@ -48,6 +49,7 @@ pub enum Command {
     /// Take a director down and restore the host as it was found.
     ///
     /// Works with the daemon running, after SIGTERM and after a crash.
+    #[command(visible_alias = "cleanup")]
     Down(DownArgs),
     /// Show what a director is doing.
     Status(StatusArgs),
@@ -57,6 +59,11 @@ pub enum Command {
     Dhcp(DhcpArgs),
     /// List the real servers: how each came, and why it is in or out.
     Servers(ServersArgs),
+    /// Show what the host translates itself: masquerade and forwarded ports.
+    ///
+    /// That is the real servers' own traffic, and ports that lead to one host
+    /// inside: counters since the rules were made, and open flows.
+    Nat(NatArgs),
     /// List settings of the packet path, or change them.
     Set(SetArgs),
     /// Give packets marks, by which services can be found.

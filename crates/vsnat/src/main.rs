@@ -15,6 +15,7 @@ mod log;
 mod man;
 mod mark;
 mod names;
+mod nat;
 mod output;
 mod plan;
 mod proc;
@@ -59,6 +60,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Deny(options) => deny::main(options),
         Command::Dhcp(args) => dhcp::main(&args),
         Command::Servers(args) => servers::main(&args),
+        Command::Nat(args) => nat::main(&args),
         Command::Set(args) => set::main(&args),
         Command::Mark(args) => mark::main(args),
         Command::Proc(args) => proc::main(&args),

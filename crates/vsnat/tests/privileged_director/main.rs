@@ -7,7 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod addresses;
 mod bench;
+mod crashes;
 mod ending;
 mod proc;
 mod refusing;
