@@ -35,7 +35,7 @@ pub use service::{
     Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Weight, WeightError,
 };
 pub use setting::{Setting, SettingError, SettingName};
-pub use standing::{ServerStanding, ServerStandings, Standing};
+pub use standing::{Growing, ServerStanding, ServerStandings, Standing};
 
 /// Folder of the API sockets: one `NAME.sock` for each running director.
 pub const RUN_DIR: &str = "/run/vsnat";

@@ -32,4 +32,14 @@ pub struct ServerStanding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_s: Option<u64>,
     pub why: String,
+    /// Where its weight is still growing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growing: Option<Growing>,
+}
+
+/// What a weight grows to, and how long it still does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Growing {
+    pub to: Weight,
+    pub within_s: u64,
 }

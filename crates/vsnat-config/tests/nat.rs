@@ -8,7 +8,7 @@
 )]
 
 use vsnat_api::{NatSource, Protocol};
-use vsnat_config::{Config, Mistakes, parse};
+use vsnat_config::{Config, Mistakes, VipsInUse, parse};
 
 const DIRECTOR: &str = "[director]\nouter = \"eth0\"\ninner = [\"eth1\"]\nvips = [\"192.0.2.1\"]\n";
 const FORWARD: &str =
@@ -120,5 +120,21 @@ fn a_port_that_a_service_takes() {
     assert!(
         read(&format!("{FORWARD}{unused}")).is_ok(),
         "no service has the mark"
+    );
+}
+
+#[test]
+fn vips_that_are_taken_all_the_same() {
+    let forced = |value: &str| {
+        let director = DIRECTOR.replace("vips", &format!("force_vips = {value}\nvips"));
+        parse("web.toml", &director)
+    };
+    assert_eq!(forced("true").unwrap().vips_in_use, VipsInUse::Take);
+    assert_eq!(forced("false").unwrap().vips_in_use, VipsInUse::Refuse);
+    assert_eq!(read("").unwrap().vips_in_use, VipsInUse::Refuse);
+    let said = forced("1").unwrap_err().to_string();
+    assert!(
+        said.contains("force_vips must be true or false, not a number"),
+        "{said}"
     );
 }

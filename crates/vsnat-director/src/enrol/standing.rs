@@ -32,6 +32,7 @@ pub(super) fn of(
                 standing: Standing::In,
                 since_s: None,
                 why: "nobody checks it".to_owned(),
+                growing: None,
             };
             if let Some(member) = members.get(&place) {
                 standing = of_member(place, member, now);
@@ -57,5 +58,6 @@ fn of_member(place: Place, member: &Member, now: Instant) -> ServerStanding {
         standing: member.standing,
         since_s: Some(now.saturating_duration_since(member.since).as_secs()),
         why: member.why.clone(),
+        growing: member.growth.map(|growth| growth.view(now)),
     }
 }
