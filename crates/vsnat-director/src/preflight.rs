@@ -125,12 +125,12 @@ pub struct Host {
     pub addresses: Vec<InterfaceAddress>,
     /// VIPs that have to be put on the outer interface.
     pub absent: Vec<InterfaceAddress>,
+    /// Whether the outer interface promotes addresses.
+    pub promotion: Setting,
     pub bpffs: Bpffs,
     pub forwarding: Vec<Setting>,
     /// Neighbour timers of the inner interfaces.
     pub neighbours: Vec<Setting>,
-    /// Whether the outer interface promotes addresses.
-    pub promotion: Setting,
 }
 
 /// Checks everything that can be checked beforehand. `record` is that of a
@@ -152,21 +152,21 @@ pub fn check(
     let absent = absent_vips(config, &found_by_others(config, record, &addresses))?;
     unused_on_link(config, outer, &absent)?;
     masquerade_possible(config, name, record, &addresses)?;
+    let promotion = address::promotion(&config.outer);
+    let promotion = promotion.map_err(|source| looking("promotion of addresses", source))?;
     let forwarding = forwarding::found().map_err(|source| looking("IPv4 forwarding", source))?;
     forwarding_possible(config, &forwarding)?;
     let neighbours = neighbours::found(config.inner.iter().map(String::as_str))
         .map_err(|source| looking("neighbour timers", source))?;
-    let promotion = address::promotion(&config.outer);
-    let promotion = promotion.map_err(|source| looking("promotion of addresses", source))?;
     warn(config, &chosen, &addresses);
     Ok(Host {
         outer: outer.clone(),
         addresses,
         absent,
+        promotion,
         bpffs,
         forwarding,
         neighbours,
-        promotion,
     })
 }
 

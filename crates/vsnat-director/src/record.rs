@@ -36,15 +36,15 @@ pub struct Record {
     pub interfaces: Vec<String>,
     /// Addresses that were absent and are put there, in the order of adding.
     pub added_addresses: Vec<InterfaceAddress>,
+    /// Whether the outer interface promotes addresses, as found: taking one off
+    /// switches that on for a moment.
+    #[serde(default)]
+    pub promotion: Vec<Setting>,
     /// Every forwarding switch as found.
     pub forwarding: Vec<Setting>,
     /// The neighbour timers of the inner interfaces as found.
     #[serde(default)]
     pub neighbours: Vec<Setting>,
-    /// Whether the outer interface promotes addresses, as found: taking one off
-    /// switches that on for a moment.
-    #[serde(default)]
-    pub promotion: Vec<Setting>,
     /// The nftables table to remove.
     pub table: Option<String>,
     /// The routing table of FTP's helper, if it and its rules are to be removed.
@@ -82,9 +82,9 @@ impl Record {
             namespace,
             interfaces: Vec::new(),
             added_addresses: Vec::new(),
+            promotion: Vec::new(),
             forwarding,
             neighbours: Vec::new(),
-            promotion: Vec::new(),
             table: None,
             diversion: None,
             mounted: Vec::new(),

@@ -98,6 +98,10 @@ fn put_back(setup: &Setup, found: Option<&Record>) {
 pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
     let namespace = setup.namespace.clone();
     let mut record = found.unwrap_or_else(|| Record::new(namespace, host.forwarding.clone()));
+    let is_known = |known: &Setting| known.switch == host.promotion.switch;
+    if !record.promotion.iter().any(is_known) {
+        record.promotion.push(host.promotion.clone());
+    }
     for address in &host.absent {
         if !record.added_addresses.contains(address) {
             record.added_addresses.push(address.clone());
@@ -108,10 +112,6 @@ pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
         if !record.neighbours.iter().any(is_known) {
             record.neighbours.push(timer.clone());
         }
-    }
-    let is_known = |known: &Setting| known.switch == host.promotion.switch;
-    if !record.promotion.iter().any(is_known) {
-        record.promotion.push(host.promotion.clone());
     }
     for interface in interfaces(&setup.config) {
         if !record.interfaces.iter().any(|known| known == interface) {

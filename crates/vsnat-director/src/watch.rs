@@ -26,9 +26,9 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 /// The interfaces and addresses as they were last seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
+    announcements: Announcements,
     indices: BTreeMap<String, u32>,
     own: Vec<ipnet::Ipv4Net>,
-    announcements: Announcements,
     /// The last failure of each interface, so that it is told once.
     failures: BTreeMap<String, String>,
 }
@@ -39,9 +39,9 @@ impl Seen {
         let names = sides(config).map(|(name, _)| name);
         let found = names.filter_map(|name| Some((name.to_owned(), index_of(name)?)));
         Seen {
+            announcements: Announcements::of(taken),
             indices: found.collect(),
             own: Vec::new(),
-            announcements: Announcements::of(taken),
             failures: BTreeMap::new(),
         }
     }

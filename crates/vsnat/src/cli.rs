@@ -10,6 +10,7 @@ use vsnat_director::Paths;
 
 use crate::bench::BenchArgs;
 use crate::dhcp::DhcpArgs;
+use crate::init::InitArgs;
 use crate::lab::LabArgs;
 use crate::man::ManArgs;
 use crate::mark::MarkArgs;
@@ -20,7 +21,7 @@ use crate::servers::ServersArgs;
 use crate::set::SetArgs;
 
 /// Where a director's file is looked for when none is named.
-const DEFAULT_CONFIG: &str = "/etc/vsnat/vsnat.toml";
+pub const DEFAULT_CONFIG: &str = "/etc/vsnat/vsnat.toml";
 
 /// A director of virtual servers via NAT: one public address, many servers.
 ///
@@ -35,6 +36,11 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a director's file and a unit of systemd, from a few answers.
+    ///
+    /// Asks for what is not given, with suggestions from the interfaces of this
+    /// machine. With --outer, --inner and --vip nothing is asked.
+    Init(InitArgs),
     /// Run a director in the foreground, until Ctrl-C removes everything.
     ///
     /// SIGTERM ends the process only: the data plane goes on forwarding, and the

@@ -9,6 +9,7 @@ mod cli;
 mod deny;
 mod dhcp;
 mod down;
+mod init;
 mod ipvsadm;
 mod lab;
 mod log;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
 
 fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Init(args) => init::main(&args),
         Command::Run(options) => run::main(options),
         Command::Check { file } => check::main(&file),
         Command::Down(options) => down::main(options),

@@ -15,4 +15,5 @@ mod proc;
 mod refusing;
 mod serving;
 mod settings;
+mod unit;
 mod xdp;
