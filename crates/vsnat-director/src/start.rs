@@ -152,13 +152,15 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     leave_old(config, &mut data_plane, &mut record);
     record.applied = config.desired();
     record.save(&setup.paths.record)?;
+    // Those of a predecessor too: he may have died before he told anybody.
+    let seen = Seen::now(config, &record.added_addresses);
     Ok(Parts {
         data_plane,
         record,
         estimator: Default::default(),
         interfaces: views,
         rules,
-        seen: Seen::now(config, &host.absent),
+        seen,
     })
 }
 

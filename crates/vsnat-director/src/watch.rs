@@ -34,7 +34,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// As it is after a start that has taken these VIPs.
+    /// As it is after a start that has these VIPs to announce.
     pub fn now(config: &Config, taken: &[InterfaceAddress]) -> Self {
         let names = sides(config).map(|(name, _)| name);
         let found = names.filter_map(|name| Some((name.to_owned(), index_of(name)?)));
