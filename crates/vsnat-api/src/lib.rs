@@ -13,6 +13,7 @@ mod listing;
 mod mark;
 mod nat;
 mod scheduler;
+mod segment;
 mod service;
 mod setting;
 mod standing;
@@ -31,8 +32,9 @@ pub use nat::{
     NatSource,
 };
 pub use scheduler::{ParseNameError, Scheduler, SchedulerFlags};
+pub use segment::{MssClamp, MssClampError, Segment};
 pub use service::{
-    Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Weight, WeightError,
+    Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Source, Weight, WeightError,
 };
 pub use setting::{Setting, SettingError, SettingName};
 pub use standing::{Growing, ServerStanding, ServerStandings, Standing};

@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ServiceKey, Weight};
+use crate::{ServiceKey, Source, Weight};
 
 /// Service by service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct ServerStanding {
     /// Where its weight is still growing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growing: Option<Growing>,
+    /// Whose address it sees.
+    #[serde(default, skip_serializing_if = "Source::is_client")]
+    pub source: Source,
 }
 
 /// What a weight grows to, and how long it still does.

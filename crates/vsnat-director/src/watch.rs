@@ -18,7 +18,7 @@ use crate::host::address::{self, InterfaceAddress};
 use crate::host::{forwarding, link, neighbours};
 use crate::lanes;
 use crate::preflight;
-use crate::start::{Setup, announce, own_networks, sides};
+use crate::start::{Setup, announce, own_networks, sides, sources};
 
 /// An interface that is back serves after a second at most.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
@@ -29,6 +29,7 @@ pub(crate) struct Seen {
     announcements: Announcements,
     indices: BTreeMap<String, u32>,
     own: Vec<ipnet::Ipv4Net>,
+    sources: Vec<ipnet::Ipv4Net>,
     /// The last failure of each interface, so that it is told once.
     failures: BTreeMap<String, String>,
 }
@@ -42,6 +43,7 @@ impl Seen {
             announcements: Announcements::of(taken),
             indices: found.collect(),
             own: Vec::new(),
+            sources: Vec::new(),
             failures: BTreeMap::new(),
         }
     }
@@ -163,6 +165,11 @@ impl Parts {
         let Ok(addresses) = address::all() else {
             return;
         };
+        let sources = sources(config, &addresses);
+        if sources != self.seen.sources {
+            self.data_plane.set_sources(&sources);
+            self.seen.sources = sources;
+        }
         let own = own_networks(config, &addresses);
         if own == self.seen.own {
             return;

@@ -11,6 +11,7 @@ pub mod events;
 pub mod flows;
 pub mod forwarding;
 pub mod link;
+pub mod loopback;
 pub mod masquerade;
 pub mod neighbours;
 pub mod news;

@@ -24,4 +24,5 @@ mod refusals;
 mod scenario;
 mod strangers;
 mod untouched;
+mod within;
 mod xdp;
