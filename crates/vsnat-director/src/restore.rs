@@ -56,6 +56,10 @@ pub fn host(record: &Record) -> Vec<String> {
     {
         failures.push(format!("nftables table {table}: {error}"));
     }
+    // A removal that was cut short has left it switched on.
+    if let Err(error) = sysctl::restore(&record.promotion) {
+        failures.push(format!("promotion of addresses: {error}"));
+    }
     if let Err(error) = sysctl::restore(&record.forwarding) {
         failures.push(format!("IPv4 forwarding: {error}"));
     }

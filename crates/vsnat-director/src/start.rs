@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use vsnat_api::{InterfaceView, Side};
-use vsnat_config::{Config, Desired, DirectorName, Masquerade, SETTABLE_STATES, describe};
+use vsnat_config::{Config, Desired, DirectorName, SETTABLE_STATES, describe};
 use vsnat_dataplane::{DataPlane, LOOPBACK, Limits, OpenOptions, Origin, Timeouts};
 
 use crate::engine::{Engine, Parts};
@@ -20,6 +20,7 @@ use crate::host::masquerade::{self, Rules};
 use crate::host::sysctl::Setting;
 use crate::host::{arp, forwarding, link, loopback, neighbours, own_source};
 use crate::lanes;
+use crate::nat;
 use crate::netns::Namespace;
 use crate::paths::Paths;
 use crate::preflight::{self, Host, PreflightError};
@@ -97,6 +98,10 @@ fn put_back(setup: &Setup, found: Option<&Record>) {
 pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
     let namespace = setup.namespace.clone();
     let mut record = found.unwrap_or_else(|| Record::new(namespace, host.forwarding.clone()));
+    let is_known = |known: &Setting| known.switch == host.promotion.switch;
+    if !record.promotion.iter().any(is_known) {
+        record.promotion.push(host.promotion.clone());
+    }
     for address in &host.absent {
         if !record.added_addresses.contains(address) {
             record.added_addresses.push(address.clone());
@@ -128,7 +133,7 @@ pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
             record.interfaces.push(interface.to_owned());
         }
     }
-    if setup.config.masquerade != Masquerade::Off {
+    if nat::wants_table(&setup.config) {
         record.table = Some(masquerade::table_of(&setup.name));
     }
     if host.bpffs == Bpffs::Mountable {
@@ -152,7 +157,9 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     let views = attach(config, &mut data_plane)?;
 
     let keys = data_plane.service_keys();
-    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, keys);
+    nat::warn_of_taken(config, &data_plane);
+    let marks = data_plane.marks();
+    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, keys, &marks);
     masquerade::spare_ports(&mut data_plane, rules.as_ref());
     for change in host_changes(config, host, rules.as_ref(), &record) {
         change.make()?;
@@ -160,13 +167,15 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     leave_old(config, &mut data_plane, &mut record);
     record.applied = config.desired();
     record.save(&setup.paths.record)?;
+    // Those of a predecessor too: he may have died before he told anybody.
+    let seen = Seen::now(config, &record.added_addresses);
     Ok(Parts {
         data_plane,
         record,
         estimator: Default::default(),
         interfaces: views,
         rules,
-        seen: Seen::now(config),
+        seen,
     })
 }
 
