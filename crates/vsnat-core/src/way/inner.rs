@@ -95,11 +95,13 @@ pub fn inner_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdi
     if head.part == Part::Later {
         return match later(packet, tables, &head, Direction::Reply) {
             Ok(verdict) => verdict,
+            Err(stop) if stop.reason == Reason::Proxied => piece_to_host(tables),
             Err(stop) => in_silence(tables, stop),
         };
     }
     match first_from_server(packet, tables, &head) {
         Ok(verdict) => verdict,
+        Err(stop) if stop.reason == Reason::Proxied => piece_to_host(tables),
         Err(stop) => settle(packet, tables, &head, stop),
     }
 }
@@ -108,6 +110,14 @@ pub fn inner_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdi
 #[inline(always)]
 pub fn inner_error<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
     error(packet, tables, Direction::Reply)
+}
+
+/// The host puts the datagram together, for the daemon that stands in between.
+#[inline(always)]
+fn piece_to_host<T: Tables>(tables: &mut T) -> Verdict {
+    tables.count(Reason::Proxied);
+    tables.count(Reason::Returned);
+    Verdict::ToHost
 }
 
 #[inline(always)]
