@@ -13,18 +13,32 @@ pub enum Act {
     /// A command line of ipvsadm.
     Ipvsadm(String),
     /// A setting and its value.
-    Set { name: String, value: u32 },
-    Deny { prefix: String },
-    Allow { prefix: String },
+    Set {
+        name: String,
+        value: u32,
+    },
+    Deny {
+        prefix: String,
+    },
+    Allow {
+        prefix: String,
+    },
     Mark(MarkText),
     Unmark(MarkText),
     /// The networks behind the inner interfaces.
-    Own { networks: String },
+    Own {
+        networks: String,
+    },
     /// The masquerade's source ports; none from 0 to 0.
-    Spare { first: u16, last: u16 },
+    Spare {
+        first: u16,
+        last: u16,
+    },
     /// The daemon expects data connections, on so many ports from one on.
     Expect(Expected),
-    Advance { ms: u64 },
+    Advance {
+        ms: u64,
+    },
     Sweep(Haste),
     /// What the daemon does every few seconds.
     Tend,
@@ -34,12 +48,20 @@ pub enum Act {
     Restart,
     Packet(Arrival),
     /// Chance begins anew.
-    Draw { seed: u64 },
+    Draw {
+        seed: u64,
+    },
     /// Another CPU's packet, after so many further steps of the next one.
-    MeanwhilePacket { after: u32, arrival: Arrival },
+    MeanwhilePacket {
+        after: u32,
+        arrival: Arrival,
+    },
     /// Time passes and the sweeper works, after so many further steps of the
     /// next packet.
-    MeanwhileSweep { after: u32, ms: u64 },
+    MeanwhileSweep {
+        after: u32,
+        ms: u64,
+    },
 }
 
 /// How a sweeper works.

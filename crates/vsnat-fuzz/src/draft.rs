@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use etherparse::checksum::Sum16BitWords;
 
+use crate::machine::OUTER_MAC;
 use crate::sums::Crc;
-use crate::world::OUTER_MAC;
 
 pub const ICMP: u8 = 1;
 pub const TCP: u8 = 6;

@@ -9,8 +9,9 @@ use crate::act::{Act, Caller, Expected, Haste, MarkText};
 use crate::arrival::{Arrival, Front, Receiver};
 use crate::chance::Chance;
 use crate::draft::{ACK, Draft, FIN, ICMP, RST, SCTP, SYN, SumField, TCP, UDP};
+use crate::machine::{INNER_MAC, LISTENED_PORT, OUTER_MAC};
 use crate::scenes::scene;
-use crate::world::{INNER_MAC, LISTENED_PORT, OUTER_MAC, World, ends};
+use crate::world::{World, ends};
 
 const VIPS: [&str; 3] = ["198.51.100.7", "198.51.100.8", "198.51.100.3"];
 const SERVERS: [&str; 4] = ["10.9.0.11", "10.9.0.12", "10.9.0.13", "10.9.0.14"];
@@ -89,9 +90,23 @@ fn service(chance: &mut Chance) -> String {
         0 => "-f 7".to_owned(),
         1 => format!("-t [{}]:{port}", chance.one_of(VIPS_6)),
         kind => {
-            let option = ["-t", "-t", "-t", "-t", "-t", "-u", "-u", "-u", "--sctp-service", "-u"];
+            let option = [
+                "-t",
+                "-t",
+                "-t",
+                "-t",
+                "-t",
+                "-u",
+                "-u",
+                "-u",
+                "--sctp-service",
+                "-u",
+            ];
             let option = option[kind - 2];
-            format!("{option} {}:{port}", chance.one_of([VIPS[0], VIPS[0], VIPS[1]]))
+            format!(
+                "{option} {}:{port}",
+                chance.one_of([VIPS[0], VIPS[0], VIPS[1]])
+            )
         }
     }
 }
@@ -305,7 +320,10 @@ fn anew(chance: &mut Chance) -> (Side, Draft) {
             (Side::Inner, Draft::new(protocol, server, client))
         }
         false => {
-            let vip = address(chance.one_of([VIPS[0], VIPS[0], VIPS[0], VIPS[1], VIPS[2]]), to);
+            let vip = address(
+                chance.one_of([VIPS[0], VIPS[0], VIPS[0], VIPS[1], VIPS[2]]),
+                to,
+            );
             let mut draft = Draft::new(protocol, client, vip);
             draft.flags = SYN;
             draft.kinds = vec![1];
@@ -317,7 +335,9 @@ fn anew(chance: &mut Chance) -> (Side, Draft) {
 fn vary(chance: &mut Chance, draft: &mut Draft) {
     if chance.one_in(2) && draft.protocol != ICMP {
         draft.flags = chance.one_of([SYN, SYN, SYN | ACK, ACK, FIN | ACK, RST, RST | ACK, 0]);
-        draft.kinds = (0..chance.below(3)).map(|_| chance.one_of(CHUNKS)).collect();
+        draft.kinds = (0..chance.below(3))
+            .map(|_| chance.one_of(CHUNKS))
+            .collect();
     }
     if chance.one_in(4) && draft.protocol != ICMP {
         draft.payload = vec![0; chance.one_of(LENGTHS)];

@@ -19,6 +19,8 @@ use crate::world::World;
 const ACTS_MAX: usize = 160;
 /// Acts that are drawn behind a script.
 const ACTS_DRAWN: usize = 40;
+/// Whole scripts of a corpus: more of them would make its replay slow.
+const WHOLE_MAX: usize = 12;
 
 /// What a search has come to.
 #[derive(Debug)]
@@ -80,22 +82,33 @@ impl Hunt {
         Reason::ALL.into_iter().zip(self.reached)
     }
 
-    /// The fewest scripts that reach everything that was reached, each as short
-    /// as it can be.
+    /// A short script for each reason that was reached, and those whole scripts
+    /// that together reach the most.
     pub fn distilled(&self) -> Vec<Script> {
+        let mut chosen = self.one_for_each_reason();
         let mut left: Vec<&(Script, Traces)> = self.kept.iter().collect();
         let mut covered = Traces::default();
-        let mut chosen = Vec::new();
-        while let Some(best) = best_of(&left, &covered) {
+        for _ in 0..WHOLE_MAX {
+            let Some(best) = best_of(&left, &covered) else {
+                break;
+            };
             let (script, traces) = left.swap_remove(best);
-            let news = covered.news_of(traces);
-            let shrunk = shrink(script, |script| reaches(script, &news));
-            let mut world = World::new();
-            if carry_out(&mut world, &shrunk).is_ok() {
-                covered.add(world.traces());
+            covered.add(traces);
+            chosen.push(script.clone());
+        }
+        chosen
+    }
+
+    fn one_for_each_reason(&self) -> Vec<Script> {
+        let mut chosen: Vec<Script> = Vec::new();
+        for (reason, _) in self.reasons().filter(|(_, reached)| *reached) {
+            if chosen.iter().any(|script| reaches(script, reason)) {
+                continue;
             }
-            covered.add(&news);
-            chosen.push(shrunk);
+            let mut by_length: Vec<&Script> = self.kept.iter().map(|(s, _)| s).collect();
+            by_length.sort_by_key(|script| script.acts.len());
+            let shortest = by_length.into_iter().find(|script| reaches(script, reason));
+            chosen.extend(shortest.map(|s| shrink(s, |s| reaches(s, reason))));
         }
         chosen
     }
@@ -214,7 +227,7 @@ fn best_of(left: &[&(Script, Traces)], covered: &Traces) -> Option<usize> {
     (count > 0).then_some(best)
 }
 
-fn reaches(script: &Script, news: &Traces) -> bool {
+fn reaches(script: &Script, reason: Reason) -> bool {
     let mut world = World::new();
-    carry_out(&mut world, script).is_ok() && world.traces().has_all_of(news)
+    carry_out(&mut world, script).is_ok() && world.has_reached(reason)
 }

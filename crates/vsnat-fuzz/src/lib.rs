@@ -17,11 +17,13 @@ mod draw;
 mod errors;
 pub mod hunt;
 mod judge;
+mod machine;
 mod scenes;
 mod script;
 mod shrink;
 mod sums;
 mod traces;
+mod words;
 pub mod world;
 
 pub use script::{Script, ScriptError};

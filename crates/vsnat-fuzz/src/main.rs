@@ -27,8 +27,8 @@ struct Options {
     /// Folder of the scripts to begin with
     #[arg(long)]
     corpus: PathBuf,
-    /// Folder for the scripts that reach all that was reached, each as short as can be;
-    /// a finding goes there too
+    /// Folder for a few scripts that reach every reason and the most else; a finding goes
+    /// there too
     #[arg(long)]
     out: PathBuf,
 }
@@ -53,7 +53,10 @@ fn main() -> anyhow::Result<ExitCode> {
     let distilled = hunt.distilled();
     corpus::replace(&options.out, &distilled)?;
     let out = options.out.display();
-    say(&format!("{} scripts reach all of it: {out}\n", distilled.len()))?;
+    say(&format!(
+        "{} scripts for every reason and the most else: {out}\n",
+        distilled.len()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -77,7 +80,10 @@ fn report(options: &Options, found: &Found) -> anyhow::Result<ExitCode> {
     let path = options.out.join(FINDING);
     corpus::write(&path, &found.script)?;
     let Found { script, finding } = found;
-    say(&format!("FOUND: {finding}\n\n{script}\nin {}\n", path.display()))?;
+    say(&format!(
+        "FOUND: {finding}\n\n{script}\nin {}\n",
+        path.display()
+    ))?;
     Ok(ExitCode::FAILURE)
 }
 

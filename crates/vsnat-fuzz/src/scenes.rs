@@ -8,7 +8,8 @@ use crate::arrival::{Arrival, Front, Receiver};
 use crate::chance::Chance;
 use crate::draft::{Draft, SYN, TCP};
 use crate::draw::address;
-use crate::world::{CONNECTIONS, INNER_MAC, OUTER_MAC};
+use crate::machine::{INNER_MAC, OUTER_MAC};
+use crate::world::CONNECTIONS;
 
 const VIP: &str = "198.51.100.7";
 const SERVER: &str = "10.9.0.11";

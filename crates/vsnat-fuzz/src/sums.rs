@@ -208,7 +208,7 @@ impl Crc {
             self.0 ^= u32::from(*byte);
             for _ in 0..8 {
                 let carry = self.0 & 1;
-                self.0 = self.0 >> 1 ^ carry * 0x82f6_3b78;
+                self.0 = (self.0 >> 1) ^ (carry * 0x82f6_3b78);
             }
         }
     }

@@ -30,8 +30,4 @@ impl Traces {
     pub fn add(&mut self, other: &Traces) {
         self.0.extend(&other.0);
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

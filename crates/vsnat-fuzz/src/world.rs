@@ -5,19 +5,20 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vsnat_abi::counters::{COUNTERS, Reason};
-use vsnat_api::{Command, ConnectionView, MarkRule, Setting, Side};
+use vsnat_api::{ConnectionView, Side};
+use vsnat_core::Verdict;
 use vsnat_core::sweep::Pressure;
 use vsnat_core::way::Step;
-use vsnat_core::{Route, Verdict};
-use vsnat_dataplane::model::{Kind, Model, ModelPacket, Routes};
+use vsnat_dataplane::model::{Model, ModelPacket};
 use vsnat_dataplane::{Backend, Limits, Plane};
-use vsnat_ipvsadm::{NoNames, Request};
 
-use crate::act::{Act, Caller, Expected, Haste, MarkText};
-use crate::arrival::{Arrival, Front, Receiver};
+use crate::act::{Act, Caller, Expected, Haste};
+use crate::arrival::{Arrival, Front};
 use crate::errors::Finding;
 use crate::judge;
+use crate::machine::packet_of;
 use crate::traces::Traces;
+use crate::words::command_of;
 
 /// So few that a script fills the table.
 pub const CONNECTIONS: u32 = 40;
@@ -28,16 +29,6 @@ const LIMITS: Limits = Limits {
 };
 /// Everything that the model draws comes from here.
 const SEED: u64 = 42;
-pub const OUTER_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
-pub const INNER_MAC: [u8; 6] = [2, 0, 0, 0, 2, 1];
-const GATEWAY_MAC: [u8; 6] = [2, 0, 0, 0, 1, 0xfe];
-const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 2, 0x11];
-const OUTER_INDEX: u32 = 2;
-const INNER_INDEX: u32 = 3;
-const OUTER_MTU: u16 = 1_500;
-const INNER_MTU: u16 = 1_400;
-/// A port on which the machine itself listens.
-pub const LISTENED_PORT: u16 = 2_222;
 /// Longer than anything in the tables lives.
 const FOR_EVER_MS: u64 = 32 * 24 * 60 * 60 * 1_000;
 /// Longer than a slot rests.
@@ -133,7 +124,8 @@ impl World {
     pub fn end(&mut self) -> Result<(), Finding> {
         for connection in self.plane.connections() {
             let (protocol, state) = (connection.protocol, connection.state.name());
-            self.traces.note(("left", protocol.map(|p| p.number()), state));
+            self.traces
+                .note(("left", protocol.map(|p| p.number()), state));
         }
         for _ in 0..LAST_SWEEPS {
             self.plane.backend_mut().advance_ms(FOR_EVER_MS);
@@ -214,7 +206,14 @@ impl World {
     }
 
     fn restart(&mut self) {
-        let empty = Plane::new(Model::new(&Limits { connections: 1, services: 1, servers: 1 }, SEED));
+        let empty = Plane::new(Model::new(
+            &Limits {
+                connections: 1,
+                services: 1,
+                servers: 1,
+            },
+            SEED,
+        ));
         let left = std::mem::replace(&mut self.plane, empty);
         self.plane = Plane::new(left.into_backend());
     }
@@ -258,7 +257,9 @@ impl World {
             done.as_ref().err().map(std::mem::discriminant),
         ));
         if done.is_err() && before != self.plane.services() {
-            return Err(Finding::new(format!("a refused command changed the tables: {act}")));
+            return Err(Finding::new(format!(
+                "a refused command changed the tables: {act}"
+            )));
         }
         Ok(())
     }
@@ -266,8 +267,9 @@ impl World {
     fn note_reasons(&mut self) {
         for count in self.plane.reasons() {
             let reason = Reason::ALL.into_iter().find(|r| r.name() == count.reason);
-            if let Some(reason) = reason {
+            if let Some(reason) = reason.filter(|_| count.packets > 0) {
                 self.totals[reason.index() as usize] = count.packets;
+                self.traces.note(("reason", reason.index()));
             }
         }
     }
@@ -304,7 +306,10 @@ fn judge_all(
         return Ok(());
     }
     judge::counters(counted, verdict)?;
-    let left = matches!(verdict, Verdict::Redirect { .. } | Verdict::Neighbour { .. });
+    let left = matches!(
+        verdict,
+        Verdict::Redirect { .. } | Verdict::Neighbour { .. }
+    );
     if left && counted(Reason::Forwarded) + counted(Reason::Returned) > 0 {
         judge::translation(before, after)?;
     }
@@ -349,119 +354,6 @@ fn run(model: &mut Model, arrival: &Arrival, packet: &mut ModelPacket) -> Verdic
         (None, Side::Outer) => model.outer(packet),
         (None, Side::Inner) => model.inner(packet),
     }
-}
-
-fn packet_of(arrival: &Arrival) -> ModelPacket {
-    ModelPacket {
-        bytes: arrival.bytes.clone(),
-        ingress: match arrival.side {
-            Side::Outer => OUTER_INDEX,
-            Side::Inner => INNER_INDEX,
-        },
-        kind: match arrival.receiver {
-            Receiver::Host => Kind::Host,
-            Receiver::Other => Kind::OtherHost,
-        },
-        segment_size: arrival.segment_size,
-        routes: routes(),
-    }
-}
-
-/// Servers are neighbours, clients are behind a gateway; some are asked for,
-/// and some nobody knows a way to.
-fn routes() -> Routes {
-    use vsnat_abi::net::Be32;
-    let mac = |m: [u8; 6]| u64::from_le_bytes([m[0], m[1], m[2], m[3], m[4], m[5], 0, 0]);
-    let there = |next_hop, ifindex, dst, src, mtu| Route::Neighbour {
-        ifindex,
-        next_hop,
-        dst_mac: mac(dst),
-        src_mac: mac(src),
-        mtu,
-    };
-    let inner = there(Be32::ZERO, INNER_INDEX, SERVER_MAC, INNER_MAC, INNER_MTU);
-    let gateway = Be32::from_bytes([198, 51, 100, 254]);
-    let outer = there(gateway, OUTER_INDEX, GATEWAY_MAC, OUTER_MAC, OUTER_MTU);
-    let asked = Route::Unresolved {
-        ifindex: INNER_INDEX,
-        next_hop: Be32::ZERO,
-    };
-    let all = [
-        ("10.9.0.13/32", asked),
-        ("10.9.0.14/32", Route::None),
-        ("203.0.113.4/32", Route::None),
-        ("10.9.0.0/24", inner),
-        ("0.0.0.0/0", outer),
-    ];
-    let parsed = all.into_iter().filter_map(|(net, route)| Some((net.parse().ok()?, route)));
-    Routes {
-        sockets: vec![LISTENED_PORT],
-        routes: parsed.collect(),
-    }
-}
-
-/// `None` for what cannot be said: ipvsadm's language refuses it, or a name is
-/// none.
-fn command_of(act: &Act) -> Option<Command> {
-    match act {
-        Act::Ipvsadm(words) => {
-            let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-            match vsnat_ipvsadm::parse(&words, &NoNames).ok()? {
-                Request::Command(command) => Some(command),
-                Request::UnknownScheduler(_)
-                | Request::ListServices(_)
-                | Request::ListConnections(_)
-                | Request::ListTimeouts
-                | Request::ListDaemons
-                | Request::Save(_)
-                | Request::Restore
-                | Request::Help
-                | Request::Version => None,
-            }
-        }
-        Act::Set { name, value } => Some(Command::Set(
-            Setting::new(name.parse().ok()?, *value).ok()?,
-        )),
-        Act::Deny { prefix } => Some(Command::DenyAdd(prefix.parse().ok()?)),
-        Act::Allow { prefix } => Some(Command::DenyDelete(prefix.parse().ok()?)),
-        Act::Mark(rule) => rule_of(rule).map(Command::MarkAdd),
-        Act::Unmark(rule) => rule_of(rule).map(Command::MarkDelete),
-        Act::Own { .. }
-        | Act::Spare { .. }
-        | Act::Expect(_)
-        | Act::Advance { .. }
-        | Act::Sweep(_)
-        | Act::Tend
-        | Act::Forget
-        | Act::Restart
-        | Act::Draw { .. }
-        | Act::Packet(_)
-        | Act::MeanwhilePacket { .. }
-        | Act::MeanwhileSweep { .. } => None,
-    }
-}
-
-fn rule_of(text: &MarkText) -> Option<MarkRule> {
-    let some = |text: &str| (text != "-").then(|| text.to_owned());
-    Some(MarkRule {
-        mark: vsnat_api::Mark::new(text.mark).ok()?,
-        protocol: match text.protocol.as_str() {
-            "tcp" => Some(vsnat_api::Protocol::Tcp),
-            "udp" => Some(vsnat_api::Protocol::Udp),
-            "sctp" => Some(vsnat_api::Protocol::Sctp),
-            _ => None,
-        },
-        source: some(&text.source).and_then(|net| net.parse().ok()),
-        destination: some(&text.destination).and_then(|net| net.parse().ok()),
-        ports: match some(&text.ports) {
-            Some(ports) => ports
-                .split(',')
-                .filter_map(|range| range.to_owned().try_into().ok())
-                .collect(),
-            None => Vec::new(),
-        },
-        interface: some(&text.interface),
-    })
 }
 
 fn side(side: Side) -> u8 {

@@ -12,8 +12,9 @@ const KINDS: usize = 6;
 const ETH_LEN: usize = 14;
 const DATA_MAX: usize = 1_500;
 const IPV6: u16 = 0x86dd;
-/// The kernel takes a VLAN tag out of a frame before anybody sees it.
-const TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
+/// The kernel takes a VLAN tag out of a frame before anybody sees it, and the
+/// servers' bridge drops IPv6 packets that are none.
+const OTHERS_TYPES: [u16; 4] = [0x8100, 0x88a8, 0x9100, IPV6];
 /// The least that a packet socket sends, and what a capture tells apart.
 const FRAME_MIN: usize = 24;
 
@@ -61,7 +62,7 @@ fn one(draw: &mut Draw, ends: &Ends, number: usize, known: &[Vec<u8>]) -> Vec<u8
 
 fn of_any_type(draw: &mut Draw, ends: &Ends, length: usize) -> Vec<u8> {
     let kind = draw.next() as u16;
-    let kind = match TAGS.contains(&kind) {
+    let kind = match OTHERS_TYPES.contains(&kind) {
         true => 0x88b5,
         false => kind,
     };
@@ -81,7 +82,7 @@ fn of_any_protocol(draw: &mut Draw, ends: &Ends, length: usize) -> Vec<u8> {
         other => other,
     };
     let destination = [VIP, ends.director, ends.far, Ipv4Addr::BROADCAST][draw.below(4)];
-    let data = draw.bytes(length.min(DATA_MAX - 20).max(4));
+    let data = draw.bytes(length.clamp(4, DATA_MAX - 20));
     packet(draw, ends, destination, protocol, &data)
 }
 
@@ -89,7 +90,8 @@ fn of_ipv6(draw: &mut Draw, ends: &Ends, length: usize) -> Vec<u8> {
     let payload = draw.bytes(length.min(DATA_MAX - 40));
     let mut packet = vec![0x60, 0, 0, 0];
     packet.extend_from_slice(&(payload.len() as u16).to_be_bytes());
-    packet.extend_from_slice(&[draw.next() as u8, 64]);
+    // A bridge looks into hop-by-hop options (0), and drops what it cannot read.
+    packet.extend_from_slice(&[(draw.next() as u8).max(1), 64]);
     packet.extend_from_slice(&[0x20, 1, 0xd, 0xb8]);
     packet.extend_from_slice(&draw.bytes(12));
     packet.extend_from_slice(&[0x20, 1, 0xd, 0xb8]);
@@ -101,7 +103,7 @@ fn of_ipv6(draw: &mut Draw, ends: &Ends, length: usize) -> Vec<u8> {
 /// To a host behind the director, with bytes of the headers changed.
 fn broken(draw: &mut Draw, ends: &Ends, length: usize) -> Vec<u8> {
     let protocol = [1, 6, 17, 132][draw.below(4)];
-    let mut data = draw.bytes(length.min(DATA_MAX - 20).max(20));
+    let mut data = draw.bytes(length.clamp(20, DATA_MAX - 20));
     // Ports of no service: from 40,000 on.
     data[0] = 0x9c | data[0] & 3;
     data[2] = 0x9c | data[2] & 3;
