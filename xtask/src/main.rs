@@ -12,6 +12,7 @@ mod ci;
 mod compiler;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod kernel;
 mod libtest;
 mod linker;
@@ -84,6 +85,8 @@ enum Task {
     },
     /// Compare vsnat with the kernel's own IPVS on random command lines and connections
     Oracle(oracle::Options),
+    /// Fuzz the packet path and its tables in memory
+    Fuzz(fuzz::Options),
     /// Format check, lints, build, budget, sizes and all tests
     Ci,
 }
@@ -120,6 +123,7 @@ fn run(task: Task) -> Result<()> {
         Task::Budget { update: false } => budget(&workspace, BudgetMode::Check),
         Task::Bench { bench } => bench::run(&workspace, &bench),
         Task::Oracle(options) => oracle::run(&workspace, &options),
+        Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Ci => ci::run(&workspace),
     }
 }

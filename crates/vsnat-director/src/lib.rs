@@ -7,7 +7,8 @@
 //! record before the first change, so that it can be taken back.
 
 // Hidden modules are open to this crate's privileged tests, which are programs
-// of their own; they promise nothing to anybody else.
+// of their own, and `host` to `vsnat doctor`; they promise nothing to anybody
+// else.
 mod announcements;
 mod api;
 mod check;

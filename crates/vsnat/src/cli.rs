@@ -10,6 +10,7 @@ use vsnat_director::Paths;
 
 use crate::bench::BenchArgs;
 use crate::dhcp::DhcpArgs;
+use crate::doctor::DoctorArgs;
 use crate::init::InitArgs;
 use crate::lab::LabArgs;
 use crate::man::ManArgs;
@@ -63,6 +64,13 @@ pub enum Command {
     Deny(DenyArgs),
     /// Show the addresses that real servers were given by DHCP.
     Dhcp(DhcpArgs),
+    /// Check the whole set-up, and print what mends each thing that is wrong.
+    ///
+    /// Looks at the kernel, the interfaces, addresses and routes, the firewall,
+    /// the limits and the real servers of the director that runs here, and at
+    /// who else on the outer link has a VIP. Changes nothing. Exit code 1 when
+    /// there is a fault.
+    Doctor(DoctorArgs),
     /// List the real servers: how each came, and why it is in or out.
     Servers(ServersArgs),
     /// Show what the host translates itself: masquerade and forwarded ports.

@@ -8,6 +8,7 @@ mod check;
 mod cli;
 mod deny;
 mod dhcp;
+mod doctor;
 mod down;
 mod init;
 mod ipvsadm;
@@ -61,6 +62,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Status(options) => status::main(&options),
         Command::Deny(options) => deny::main(options),
         Command::Dhcp(args) => dhcp::main(&args),
+        Command::Doctor(args) => doctor::main(&args),
         Command::Servers(args) => servers::main(&args),
         Command::Nat(args) => nat::main(&args),
         Command::Set(args) => set::main(&args),

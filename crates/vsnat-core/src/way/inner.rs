@@ -107,12 +107,14 @@ pub fn inner_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
         return match later(packet, tables, &head, Direction::Reply) {
             Ok(verdict) => Step::Done(verdict),
             Err(stop) if stop.reason == Reason::TooBig => Step::Divide,
+            Err(stop) if stop.reason == Reason::Proxied => Step::Done(piece_to_host(tables)),
             Err(stop) => Step::Done(in_silence(tables, stop)),
         };
     }
     match first_from_server(packet, tables, &head) {
         Ok(verdict) => Step::Done(verdict),
         Err(stop) if stop.reason == Reason::TooBig => Step::Divide,
+        Err(stop) if stop.reason == Reason::Proxied => Step::Done(piece_to_host(tables)),
         Err(stop) => strange(packet, tables, &head, stop),
     }
 }
@@ -146,6 +148,14 @@ fn strange<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head, st
         return Step::Within;
     }
     Step::Done(settle(packet, tables, head, stop))
+}
+
+/// The host puts the datagram together, for the daemon that stands in between.
+#[inline(always)]
+fn piece_to_host<T: Tables>(tables: &mut T) -> Verdict {
+    tables.count(Reason::Proxied);
+    tables.count(Reason::Returned);
+    Verdict::ToHost
 }
 
 #[inline(always)]

@@ -5,6 +5,7 @@
 
 mod packet;
 mod tables;
+mod watch;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ptr::NonNull;
@@ -64,6 +65,7 @@ pub struct Model {
     counters: [u64; COUNTERS],
     now_ns: u64,
     chance: u64,
+    between: watch::Between,
 }
 
 impl Model {
@@ -111,6 +113,7 @@ impl Model {
             // Coarse time 0 means "never" in places, as right after boot.
             now_ns: 1 << 40,
             chance: seed | 1,
+            between: watch::Between::default(),
         }
     }
 
@@ -143,6 +146,7 @@ impl Model {
     /// From step to step, as the kernel does.
     fn go_on(&mut self, packet: &mut ModelPacket, mut step: Step) -> Verdict {
         loop {
+            self.disturb(step);
             step = match step {
                 Step::Done(verdict) => return verdict,
                 Step::Choose => way::outer_choose(packet, self),

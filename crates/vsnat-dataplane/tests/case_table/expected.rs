@@ -8,7 +8,7 @@ use vsnat_api::{Command, Helper, Protocol, ServiceSpec, SettingName, Side};
 
 use vsnat_dataplane::Backend;
 
-use super::frame::{Flags, Frame, read};
+use super::frame::{Flags, Frame, pieces, read};
 use super::model_world::ModelWorld;
 use super::talk::*;
 use super::*;
@@ -90,6 +90,21 @@ pub fn a_control_connection_goes_to_the_host(world: &mut dyn World) {
         "proxied",
     );
     assert_eq!(counts(world, key, SERVER_A), (0, 1, 0));
+}
+
+/// The host puts a datagram together, so the daemon gets all of its pieces.
+pub fn pieces_of_a_control_connection_go_to_the_host(world: &mut dyn World) {
+    helped(world, FTP);
+    let (from, vip) = (client(world, 5, 5_000), (world.vip(), FTP));
+    control(world, from, vip);
+    let returned = world.count("returned");
+    let reply = Frame::inner((SERVER_A, FTP), from).payload(64);
+    let reply = pieces(&reply.tcp(Flags::Ack), 8, 32);
+    let count = reply.len() as u64;
+    for piece in reply {
+        handed(world, piece);
+    }
+    assert_eq!(world.count("returned") - returned, count);
 }
 
 pub fn a_setting_helps_port_21_alone(world: &mut dyn World) {

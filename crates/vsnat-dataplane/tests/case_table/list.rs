@@ -139,6 +139,7 @@ cases! {
     within::sources_within_are_still_martians_outside,
     within::servers_and_strangers_keep_their_answers,
     expected::a_control_connection_goes_to_the_host,
+    expected::pieces_of_a_control_connection_go_to_the_host,
     expected::a_setting_helps_port_21_alone,
     expected::a_client_comes_to_a_port_that_it_was_told,
     expected::a_server_comes_to_a_port_of_the_client,

@@ -10,6 +10,7 @@
 
 mod addresses;
 mod all_ports;
+mod assorted;
 mod beyond;
 mod bulk;
 mod by_mark;

@@ -34,6 +34,20 @@ impl PacketSocket {
         assert_eq!(self.socket.send(frame).unwrap(), frame.len());
     }
 
+    /// Takes so many frames, fewer only when no more come.
+    pub fn take(&self, count: usize) -> Vec<Vec<u8>> {
+        let mut buffer = vec![0; FRAME_MAX];
+        let mut frames = Vec::with_capacity(count);
+        while frames.len() < count {
+            match (&self.socket).read(&mut buffer) {
+                Ok(length) => frames.push(buffer[..length].to_vec()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("capture: {error}"),
+            }
+        }
+        frames
+    }
+
     /// Takes frames until none comes any more.
     pub fn drain(&self) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();

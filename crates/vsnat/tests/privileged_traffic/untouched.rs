@@ -7,12 +7,17 @@
 
 use vsnat_lab::{DIRECTOR_OUTER, GATEWAY, Namespace, Node, Plan, VIP, server_address};
 
+use crate::assorted::assorted;
 use crate::frame::Mac;
 use crate::packet_socket::PacketSocket;
 use crate::scenario::{Scene, run_in};
 use crate::strangers::{Ends, opening_frame, strangers};
 
 const FRAMES: usize = 2_600;
+/// From both sides together.
+const ASSORTED: usize = 100_000;
+/// A CPU's queue holds 1,000 frames, and each of these comes by twice.
+const PORTION: usize = 400;
 const CLIENT_MAC: Mac = [2, 0, 0, 0, 1, 1];
 const OUTER_MAC: Mac = [2, 0, 0, 0, 1, 2];
 const INNER_MAC: Mac = [2, 0, 0, 0, 2, 1];
@@ -158,6 +163,42 @@ fn same_frames(what: &str, mut expected: Vec<Vec<u8>>, mut found: Vec<Vec<u8>>) 
         added.first()
     );
     assert_eq!(expected.len(), found.len(), "{what}");
+}
+
+/// Copies what has passed the packet path of another interface to the same link.
+fn tap_also_behind(scene: &Scene, interface: &str) {
+    let director = scene.cluster.director();
+    let chain = format!("{interface}_copies");
+    for line in [
+        format!(
+            "nft add chain netdev copies {chain} {{ type filter hook ingress device {interface} priority 0; }}"
+        ),
+        format!("nft add rule netdev copies {chain} dup to copy"),
+    ] {
+        run_in(&director, &line);
+    }
+}
+
+#[test]
+fn a_hundred_thousand_assorted_frames_pass_byte_for_byte() {
+    let mut scene = silent_cluster("scaassorted");
+    start_director(&mut scene, "masquerade = true");
+    let tap = tap_behind(&scene, "outer");
+    tap_also_behind(&scene, "inner");
+    let seen = scene.count("seen");
+    let ways = [(Node::Client, &INWARD), (Node::Server(1), &OUTWARD)];
+    for (from, ends) in ways {
+        let frames = assorted(ends, ASSORTED / ways.len(), 0x5eed);
+        let namespace = scene.cluster.namespace(from);
+        for portion in frames.chunks(PORTION) {
+            send_all(&namespace, portion);
+            let found = tap.take(portion.len());
+            same_frames("behind the packet path", portion.to_vec(), found);
+        }
+    }
+    assert_eq!(tap.drain(), Vec::<Vec<u8>>::new());
+    assert_eq!(scene.count("seen") - seen, ASSORTED as u64);
+    assert_eq!(scene.count("not_ours"), scene.count("seen"));
 }
 
 /// Gives the scene, to ask more of it.
