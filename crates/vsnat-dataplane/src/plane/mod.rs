@@ -19,6 +19,7 @@ mod servers;
 mod services;
 mod settings;
 mod space;
+mod stand_ins;
 mod tables;
 mod views;
 
@@ -36,9 +37,11 @@ use crate::plane::presence::Presence;
 use crate::plane::roster::Roster;
 use crate::plane::served::ServedBy;
 use crate::plane::space::Space;
+use crate::plane::stand_ins::StandIns;
 use crate::{Backend, BackendError};
 
 pub use expect::{ExpectError, Proxied};
+pub use stand_ins::StandInError;
 
 /// The tables and their rules.
 #[derive(Debug)]
@@ -56,6 +59,7 @@ pub struct Plane<B> {
     marks: Vec<MarkRule>,
     served_by: ServedBy,
     expectations: Expectations,
+    stand_ins: StandIns,
 }
 
 /// A service that is in force.
@@ -89,6 +93,7 @@ impl<B: Backend> Plane<B> {
             marks: Vec::new(),
             served_by: ServedBy::new(),
             expectations: Expectations::default(),
+            stand_ins: StandIns::default(),
         };
         plane.adopt();
         plane
@@ -142,6 +147,7 @@ impl<B: Backend> Plane<B> {
         self.collect_dests(servers::TRASH_COARSE);
         self.follow_interfaces();
         self.forget_overdue();
+        self.collect_stand_ins();
     }
 
     fn now(&self) -> u64 {
