@@ -44,7 +44,9 @@ pub enum StandInError {
          addresses of {1} still; remove them first"
     )]
     InUse(Ipv4Net, Ipv4Net),
-    #[error("cannot use {0} as the pool of stand-ins: it has fewer than 4 addresses; give a /16 or larger")]
+    #[error(
+        "cannot use {0} as the pool of stand-ins: it has fewer than 4 addresses; give a /16 or larger"
+    )]
     TooSmall(Ipv4Net),
     #[error("cannot write IPv4 addresses by the prefix {0}: its length must be 96 (RFC 6052)")]
     NotA96(Ipv6Net),
