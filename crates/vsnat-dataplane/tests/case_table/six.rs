@@ -368,3 +368,22 @@ pub fn a_stand_in_is_an_addresses_own(world: &mut dyn World) {
     let pool: ipnet::Ipv4Net = "198.18.0.0/15".parse().unwrap();
     assert!(met.iter().all(|ip| pool.contains(&Ipv4Addr::from(*ip))));
 }
+
+pub fn denied_ipv6_sources(world: &mut dyn World) {
+    web6(world);
+    let (from, vip) = (client(world), world.vip6());
+    let network = format!("{}/48", Ipv6Addr::from(from.0));
+    let to = Frame6::outer(from, (vip, 80));
+    sent(world, Side::Outer, to.tcp(Flags::Syn));
+    world.deny6_add(&network);
+    dropped(world, Side::Outer, to.tcp(Flags::Ack), "denied");
+    let other = Frame6::outer((from.0, 5_001), to.dst);
+    dropped(world, Side::Outer, other.tcp(Flags::Syn), "denied");
+    let own = Frame6::outer(from, (vip, 22));
+    passed(world, Side::Outer, own.tcp(Flags::Syn), "not_ours");
+    world.deny6_delete(&network);
+    sent(world, Side::Outer, to.tcp(Flags::Ack));
+    world.set_own_networks6();
+    let loopback = Frame6::outer((Ipv6Addr::LOCALHOST.octets(), 9), to.dst);
+    dropped(world, Side::Outer, loopback.tcp(Flags::Syn), "martian");
+}
