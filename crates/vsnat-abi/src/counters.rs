@@ -81,10 +81,14 @@ pub enum Reason {
     ExpectedFull = 34,
     /// Refused: no port of the director's own is left towards the server.
     SourcePortsExhausted = 35,
+    /// Dropped: an IPv6 client, and no stand-in was left for its address.
+    StandInsExhausted = 36,
+    /// Dropped: what one family says and the other cannot.
+    Untranslatable = 37,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 36] = [
+    pub const ALL: [Reason; 38] = [
         Reason::Seen,
         Reason::Forwarded,
         Reason::Returned,
@@ -121,6 +125,8 @@ impl Reason {
         Reason::Expected,
         Reason::ExpectedFull,
         Reason::SourcePortsExhausted,
+        Reason::StandInsExhausted,
+        Reason::Untranslatable,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -161,6 +167,8 @@ impl Reason {
             Reason::Expected => "expected",
             Reason::ExpectedFull => "expected_full",
             Reason::SourcePortsExhausted => "source_ports_exhausted",
+            Reason::StandInsExhausted => "stand_ins_exhausted",
+            Reason::Untranslatable => "untranslatable",
         }
     }
 

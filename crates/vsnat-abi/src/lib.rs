@@ -22,6 +22,7 @@ pub mod net;
 pub mod service;
 pub mod settings;
 pub mod slot;
+pub mod stand_in;
 pub mod sweep;
 pub mod table;
 pub mod time;
@@ -63,7 +64,22 @@ pub mod step {
     pub const WITHIN: u32 = 14;
     /// Either side: a packet that the host is to divide.
     pub const DIVIDE: u32 = 15;
-    pub const COUNT: u32 = 16;
+    /// An IPv6 packet from the clients.
+    pub const OUTER_SIX: u32 = 16;
+    /// An IPv6 packet from the servers.
+    pub const INNER_SIX: u32 = 17;
+    /// An ICMPv6 error from the clients.
+    pub const OUTER_SIX_ERROR: u32 = 18;
+    /// An ICMPv6 error from the servers.
+    pub const INNER_SIX_ERROR: u32 = 19;
+    /// A packet becomes an IPv6 one and leaves.
+    pub const SIX_OUT: u32 = 20;
+    /// An ICMP error becomes an ICMPv6 one and leaves.
+    pub const SIX_ERROR_OUT: u32 = 21;
+    /// The first programs of both sides, for what came in as IPv6.
+    pub const OUTER: u32 = 22;
+    pub const INNER: u32 = 23;
+    pub const COUNT: u32 = 24;
 }
 
 /// Names of the maps, as the programs declare them and as they are pinned.
@@ -99,4 +115,8 @@ pub mod map {
     pub const SWEEP_TIMER: &str = "SWEEP_TIMER";
     pub const LINKS: &str = "LINKS";
     pub const INFO: &str = "INFO";
+    pub const ADDRESSES6: &str = "ADDRESSES6";
+    pub const STAND_INS: &str = "STAND_INS";
+    pub const FREE6: &str = "FREE6";
+    pub const DENY6: &str = "DENY6";
 }

@@ -53,7 +53,7 @@ pub(crate) fn admit<T: Tables>(
 
 /// Whether a packet without a connection may start one.
 #[inline(always)]
-fn may_open(settings: Shared<Settings>, head: &Head) -> bool {
+pub(crate) fn may_open(settings: Shared<Settings>, head: &Head) -> bool {
     match head.key.protocol {
         TCP => opens(head) || (settings.has(flag::SLOPPY_TCP) && head.flags & RST == 0),
         SCTP => opens(head) || settings.has(flag::SLOPPY_SCTP),
@@ -217,7 +217,7 @@ fn try_open<T: Tables>(tables: &mut T, wish: &Wish<'_>, kept: &Kept, closed: Clo
     for direction in [Direction::Forward, Direction::Reply] {
         let way = match wish.target.is_proxied(&head.key) {
             true => Way::TO_HOST,
-            false => hop::remembered(tables, direction, dest, head.key.src),
+            false => hop::first(tables, wish.settings, direction, dest, &slot.reply()),
         };
         slot.set_way(direction, way);
     }

@@ -22,6 +22,7 @@ use vsnat_abi::mark::{MARK_ENTRIES, MarkRule4};
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::{MAX_DENY, Settings};
 use vsnat_abi::slot::Slot;
+use vsnat_abi::stand_in::{Ip6, STAND_INS as STAND_IN_PLACES, StandIn};
 use vsnat_abi::sweep::Sweep;
 use vsnat_abi::table::{Info, Shared, Stash};
 
@@ -95,6 +96,17 @@ pub static INFO: Array<Info> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub static SWEEP: Array<Sweep> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
+/// Filled as addresses come: most directors meet few.
+#[map]
+pub static ADDRESSES6: HashMap<Ip6, u32> =
+    HashMap::with_max_entries(STAND_IN_PLACES, BPF_F_NO_PREALLOC);
+#[map]
+pub static STAND_INS: Array<StandIn> = Array::with_max_entries(STAND_IN_PLACES, BPF_F_MMAPABLE);
+#[map]
+pub static FREE6: Queue<u32> = Queue::with_max_entries(STAND_IN_PLACES, 0);
+#[map]
+pub static DENY6: LpmTrie<Ip6, u32> = LpmTrie::with_max_entries(MAX_DENY, BPF_F_NO_PREALLOC);
+
 /// The programs that another one goes on with.
 #[map]
 pub static STEPS: ProgramArray = ProgramArray::with_max_entries(vsnat_abi::step::COUNT, 0);
@@ -103,6 +115,12 @@ pub static STEPS: ProgramArray = ProgramArray::with_max_entries(vsnat_abi::step:
 #[inline(always)]
 pub fn deny_key(address: u32) -> Key<u32> {
     Key::new(32, address)
+}
+
+/// The same for an IPv6 source.
+#[inline(always)]
+pub fn deny6_key(address: &Ip6) -> Key<Ip6> {
+    Key::new(128, *address)
 }
 
 /// The sweeper's timer. Never written from user space: an update of the

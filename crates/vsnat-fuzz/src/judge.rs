@@ -52,7 +52,10 @@ pub fn bytes(before: &[u8], after: &[u8], verdict: Verdict) -> Result<(), String
             false => Err("a packet that passes has changed".to_owned()),
         },
         Verdict::Drop => Ok(()),
-        Verdict::Redirect { .. } | Verdict::Neighbour { .. } => sums(before, after),
+        Verdict::Redirect { .. } | Verdict::Neighbour { .. } | Verdict::Resolved { .. } => {
+            sums(before, after)
+        }
+        Verdict::Six => Err("a step was answered as a verdict".to_owned()),
     }
 }
 
@@ -64,7 +67,11 @@ pub fn counters(counted: Counted<'_>, verdict: Verdict) -> Result<(), String> {
     let given = FATES.iter().map(|fate| counted(*fate)).sum::<u64>();
     let is_pass = match verdict {
         Verdict::Pass | Verdict::ToHost => true,
-        Verdict::Drop | Verdict::Redirect { .. } | Verdict::Neighbour { .. } => false,
+        Verdict::Drop
+        | Verdict::Redirect { .. }
+        | Verdict::Neighbour { .. }
+        | Verdict::Resolved { .. }
+        | Verdict::Six => false,
     };
     // A client's piece of what the daemon reads is counted as that alone.
     let is_counted = given > 0 || counted(Reason::Proxied) > 0;

@@ -63,6 +63,8 @@ fn routes() -> Routes {
         .filter_map(|(net, route)| Some((net.parse().ok()?, route)));
     Routes {
         sockets: vec![LISTENED_PORT],
+        // IPv6 has cases of its own.
+        routes6: Vec::new(),
         routes: parsed.collect(),
     }
 }

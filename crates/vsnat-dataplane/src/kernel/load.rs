@@ -40,7 +40,13 @@ const HAND_OVER: &str = "vsnat_hand_over";
 /// Attached to the loopback interface.
 pub(super) const LOCAL: &str = "vsnat_local";
 const WITHIN: &str = "vsnat_within";
-const PROGRAMS: [&str; 20] = [
+const OUTER_SIX: &str = "vsnat_outer_six";
+const INNER_SIX: &str = "vsnat_inner_six";
+const OUTER_SIX_ERROR: &str = "vsnat_outer_six_error";
+const INNER_SIX_ERROR: &str = "vsnat_inner_six_error";
+const SIX_OUT: &str = "vsnat_six_out";
+const SIX_ERROR_OUT: &str = "vsnat_six_error_out";
+const PROGRAMS: [&str; 26] = [
     OUTER,
     OUTER_EXPECTED,
     OUTER_CHOOSE,
@@ -60,6 +66,12 @@ const PROGRAMS: [&str; 20] = [
     HAND_OVER,
     LOCAL,
     WITHIN,
+    OUTER_SIX,
+    INNER_SIX,
+    OUTER_SIX_ERROR,
+    INNER_SIX_ERROR,
+    SIX_OUT,
+    SIX_ERROR_OUT,
     ARM,
 ];
 const ARM: &str = "vsnat_arm";
@@ -73,7 +85,7 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Maps that are pinned: all of them. While a director takes over, its programs
 /// and those of the one before it work hand in hand on one packet; a map that
 /// they did not share would lose what the first of them leaves to the next.
-pub(super) const PINNED: [&str; 31] = [
+pub(super) const PINNED: [&str; 35] = [
     map::FLOWS4,
     map::RECENT,
     map::SLOTS,
@@ -105,6 +117,10 @@ pub(super) const PINNED: [&str; 31] = [
     map::SWEEP_TIMER,
     map::LINKS,
     map::INFO,
+    map::ADDRESSES6,
+    map::STAND_INS,
+    map::FREE6,
+    map::DENY6,
 ];
 
 /// As its map holds it: words, in the order of the fields.
@@ -375,6 +391,14 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         (step::BEGIN, BEGIN),
         (step::WITHIN, WITHIN),
         (step::DIVIDE, DIVIDE),
+        (step::OUTER_SIX, OUTER_SIX),
+        (step::INNER_SIX, INNER_SIX),
+        (step::OUTER_SIX_ERROR, OUTER_SIX_ERROR),
+        (step::INNER_SIX_ERROR, INNER_SIX_ERROR),
+        (step::SIX_OUT, SIX_OUT),
+        (step::SIX_ERROR_OUT, SIX_ERROR_OUT),
+        (step::OUTER, OUTER),
+        (step::INNER, INNER),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));

@@ -10,7 +10,7 @@ mod watch;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ptr::NonNull;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use vsnat_abi::counters::COUNTERS;
 use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
@@ -25,9 +25,11 @@ use vsnat_abi::mark::{MARK_ENTRIES, MarkRule4};
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::{Phase, Slot, SlotWord};
+use vsnat_abi::stand_in::{Ip6, STAND_INS, StandIn};
 use vsnat_abi::sweep::Sweep;
 use vsnat_abi::table::{STASH_SIZE, Shared, Stash};
 use vsnat_abi::time::coarse_from_ns;
+use vsnat_api::Side;
 use vsnat_core::sweep::{Pressure, Visit, visit};
 use vsnat_core::way::{self, Step};
 use vsnat_core::{Inserted, Tables, Verdict};
@@ -62,6 +64,9 @@ pub struct Model {
     localities: BTreeMap<LocalityKey, Region<Locality>>,
     fragments: BTreeMap<FragmentKey4, u64>,
     deny: BTreeMap<Ipv4Net, u32>,
+    deny6: BTreeMap<Ipv6Net, u32>,
+    places: BTreeMap<Ip6, u32>,
+    free_places: VecDeque<u32>,
     counters: [u64; COUNTERS],
     now_ns: u64,
     chance: u64,
@@ -90,6 +95,7 @@ impl Model {
             sweep: block(&mut blocks, 1, Sweep::default),
             links: block(&mut blocks, LINKS, Link::default),
             info: block(&mut blocks, 1, || limits.info()),
+            stand_ins: block(&mut blocks, STAND_INS, StandIn::default),
         };
         Model {
             memory,
@@ -109,6 +115,9 @@ impl Model {
             localities: BTreeMap::new(),
             fragments: BTreeMap::new(),
             deny: BTreeMap::new(),
+            deny6: BTreeMap::new(),
+            places: BTreeMap::new(),
+            free_places: VecDeque::new(),
             counters: [0; COUNTERS],
             // Coarse time 0 means "never" in places, as right after boot.
             now_ns: 1 << 40,
@@ -124,30 +133,27 @@ impl Model {
     /// A packet arrives from the clients.
     pub fn outer(&mut self, packet: &mut ModelPacket) -> Verdict {
         let step = way::outer(packet, self);
-        self.go_on(packet, step)
+        self.go_on(packet, step, Side::Outer)
     }
 
     /// A packet arrives from the servers.
     pub fn inner(&mut self, packet: &mut ModelPacket) -> Verdict {
-        let step = match way::inner(packet, self) {
-            Step::Error => way::inner_error(packet, self),
-            Step::Part => way::inner_part(packet, self),
-            step => step,
-        };
-        self.go_on(packet, step)
+        let step = way::inner(packet, self);
+        self.go_on(packet, step, Side::Inner)
     }
 
     /// A packet of the host arrives at one of its own addresses.
     pub fn local(&mut self, packet: &mut ModelPacket) -> Verdict {
         let step = way::local(packet, self);
-        self.go_on(packet, step)
+        self.go_on(packet, step, Side::Outer)
     }
 
     /// From step to step, as the kernel does.
-    fn go_on(&mut self, packet: &mut ModelPacket, mut step: Step) -> Verdict {
+    fn go_on(&mut self, packet: &mut ModelPacket, mut step: Step, side: Side) -> Verdict {
         loop {
             self.disturb(step);
             step = match step {
+                Step::Done(Verdict::Six) => way::six_out(packet, self),
                 Step::Done(verdict) => return verdict,
                 Step::Choose => way::outer_choose(packet, self),
                 Step::Open => way::outer_open(packet, self),
@@ -158,8 +164,27 @@ impl Model {
                 Step::Alone => Step::Done(way::outer_alone(packet, self)),
                 Step::Rest => way::inner_rest(packet, self),
                 Step::Refuse => Step::Done(way::outer_refuse(packet, self)),
-                Step::Error => Step::Done(way::outer_error(packet, self)),
-                Step::Part => way::outer_part(packet, self),
+                Step::Error => match side {
+                    Side::Outer => Step::Done(way::outer_error(packet, self)),
+                    Side::Inner => way::inner_error(packet, self),
+                },
+                Step::Part => match side {
+                    Side::Outer => way::outer_part(packet, self),
+                    Side::Inner => way::inner_part(packet, self),
+                },
+                Step::Six => match side {
+                    Side::Outer => way::outer_six(packet, self),
+                    Side::Inner => way::inner_six(packet, self),
+                },
+                Step::SixError => match side {
+                    Side::Outer => way::outer_six_error(packet, self),
+                    Side::Inner => way::inner_six_error(packet, self),
+                },
+                Step::SixErrorOut => Step::Done(way::six_error_out(packet, self)),
+                Step::Again => match side {
+                    Side::Outer => way::outer(packet, self),
+                    Side::Inner => way::inner(packet, self),
+                },
                 Step::OuterExpected => way::outer_expected(packet, self),
                 Step::InnerExpected => way::inner_expected(packet, self),
                 Step::Within => way::within(packet, self),
@@ -259,6 +284,44 @@ impl Backend for Model {
         Ok(self.deny.iter().map(|(net, bits)| (*net, *bits)).collect())
     }
 
+    fn place_of(&self, address: Ip6) -> Option<u32> {
+        self.places.get(&address).copied()
+    }
+
+    fn put_place(&mut self, address: Ip6, place: u32) -> Result<Inserted, BackendError> {
+        if self.places.contains_key(&address) {
+            return Ok(Inserted::Exists);
+        }
+        self.places.insert(address, place);
+        Ok(Inserted::Yes)
+    }
+
+    fn remove_place(&mut self, address: Ip6) -> Result<(), BackendError> {
+        self.places.remove(&address);
+        Ok(())
+    }
+
+    fn pop_free_place(&mut self) -> Option<u32> {
+        self.free_places.pop_front()
+    }
+
+    fn push_free_place(&mut self, place: u32) -> Result<(), BackendError> {
+        self.free_places.push_back(place);
+        Ok(())
+    }
+
+    fn put_deny6(&mut self, prefix: Ipv6Net, bits: u32) -> Result<(), BackendError> {
+        match bits {
+            0 => self.deny6.remove(&prefix),
+            bits => self.deny6.insert(prefix, bits),
+        };
+        Ok(())
+    }
+
+    fn deny6(&self) -> Result<Vec<(Ipv6Net, u32)>, BackendError> {
+        Ok(self.deny6.iter().map(|(net, bits)| (*net, *bits)).collect())
+    }
+
     fn dest_totals(&self, dest: u32) -> Totals {
         let stats = self.stats.read(dest).unwrap_or_default();
         [
@@ -331,7 +394,8 @@ fn empty_shared() -> Shared {
         drop_rate: 0,
         zero2: [0; 5],
         now: 0,
-        zero3: [0; 7],
+        fresh_stand_in: 0,
+        zero3: [0; 6],
     }
 }
 

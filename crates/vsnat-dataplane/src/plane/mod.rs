@@ -5,6 +5,7 @@
 //! starts again adopts them as they are.
 
 mod deny;
+mod deny6;
 mod expect;
 mod filters;
 mod helped;
@@ -20,6 +21,7 @@ mod services;
 mod settings;
 mod sources;
 mod space;
+mod stand_ins;
 mod tables;
 mod views;
 
@@ -39,9 +41,11 @@ use crate::plane::roster::Roster;
 use crate::plane::served::ServedBy;
 use crate::plane::sources::Sources;
 use crate::plane::space::Space;
+use crate::plane::stand_ins::StandIns;
 use crate::{Backend, BackendError};
 
 pub use expect::{ExpectError, Proxied};
+pub use stand_ins::StandInError;
 
 /// The tables and their rules.
 #[derive(Debug)]
@@ -60,6 +64,7 @@ pub struct Plane<B> {
     served_by: ServedBy,
     expectations: Expectations,
     sources: Sources,
+    stand_ins: StandIns,
 }
 
 /// A service that is in force.
@@ -95,6 +100,7 @@ impl<B: Backend> Plane<B> {
             served_by: ServedBy::new(),
             expectations: Expectations::default(),
             sources: Sources::default(),
+            stand_ins: StandIns::default(),
         };
         plane.adopt();
         plane
@@ -148,6 +154,7 @@ impl<B: Backend> Plane<B> {
         self.collect_dests(servers::TRASH_COARSE);
         self.follow_interfaces();
         self.forget_overdue();
+        self.collect_stand_ins();
     }
 
     fn now(&self) -> u64 {

@@ -106,7 +106,7 @@ impl<B: Backend> Plane<B> {
                 dest: *index,
                 weight: dest.weight,
                 last_weight: dest.last_weight,
-                address: dest.address.host(),
+                address: self.hashed(dest.address),
                 port: dest.port.host(),
             })
         };

@@ -18,6 +18,7 @@ pub mod clamp;
 pub mod errors;
 pub mod expected;
 pub mod frame;
+pub mod frame6;
 pub mod kernel_world;
 pub mod marks;
 pub mod model_world;
@@ -28,13 +29,14 @@ pub mod refusals;
 pub mod reuse;
 pub mod routed;
 pub mod settings;
+pub mod six;
 pub mod talk;
 pub mod thresholds;
 pub mod timed;
 pub mod wire;
 pub mod within;
 
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 
 use vsnat_api::{
     Command, CommandError, ConnectionView, Protocol, Scheduler, ServerSpec, ServiceKey,
@@ -95,6 +97,15 @@ pub trait World {
     /// A client address that no other case uses.
     /// So is the rest of its /24.
     fn client(&self) -> [u8; 4];
+    /// An IPv6 client and an IPv6 VIP that no other case uses.
+    fn client6(&self) -> [u8; 16];
+    fn vip6(&self) -> [u8; 16];
+    fn hold_stand_in(&mut self, address: Ipv6Addr) -> Ipv4Addr;
+    fn deny6_add(&mut self, network: &str);
+    fn deny6_delete(&mut self, network: &str);
+    /// Sources that are never right, and no others.
+    fn set_own_networks6(&mut self);
+    fn true_address(&self, address: [u8; 4]) -> IpAddr;
     /// A VIP that no other case uses.
     fn vip(&self) -> [u8; 4];
     /// Names of the two interfaces.
