@@ -78,10 +78,12 @@ pub enum Reason {
     Expected = 33,
     /// Not a packet: a connection could not be expected, the table was full.
     ExpectedFull = 34,
+    /// Refused: no port of the director's own is left towards the server.
+    SourcePortsExhausted = 35,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 35] = [
+    pub const ALL: [Reason; 36] = [
         Reason::Seen,
         Reason::Forwarded,
         Reason::Returned,
@@ -117,6 +119,7 @@ impl Reason {
         Reason::Proxied,
         Reason::Expected,
         Reason::ExpectedFull,
+        Reason::SourcePortsExhausted,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -156,6 +159,7 @@ impl Reason {
             Reason::Proxied => "proxied",
             Reason::Expected => "expected",
             Reason::ExpectedFull => "expected_full",
+            Reason::SourcePortsExhausted => "source_ports_exhausted",
         }
     }
 

@@ -28,10 +28,15 @@ pub struct Decision {
     pub told: u32,
     pub teller: Be32,
     pub mtu: u32,
-    pub zero: u32,
+    /// [`crate::service::service_flag::SOURCE`] while the packet on its way to
+    /// the choice of a server is one of a client within, else 0.
+    pub within: u32,
+    /// The connection that was opened for the packet: a [`crate::flow::FlowRef`],
+    /// or zero.
+    pub opened: u64,
 }
 
-const _: () = assert!(size_of::<Decision>() == 56);
+const _: () = assert!(size_of::<Decision>() == 64);
 
 pub mod decided {
     /// The packet opens a connection.

@@ -30,9 +30,13 @@ pub struct Dest {
     pub idle_since: u64,
     /// Counters when they were last set to zero.
     pub baseline: [u64; 5],
+    /// The director's address that it sees where it does not see the client's;
+    /// zero: there is none on its side.
+    pub source: Be32,
+    pub zero2: u32,
 }
 
-const _: () = assert!(size_of::<Dest>() == 96);
+const _: () = assert!(size_of::<Dest>() == 104);
 
 pub mod dest_state {
     pub const FREE: u32 = 0;

@@ -27,7 +27,7 @@ pub mod table;
 pub mod time;
 
 /// Version of every layout in this crate.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;
 
 /// Places of the step map: the programs that go on where another one ends.
 pub mod step {
@@ -57,7 +57,11 @@ pub mod step {
     pub const OUTER_EXPECTED: u32 = 11;
     /// Either side: a packet goes to the daemon.
     pub const HAND_OVER: u32 = 12;
-    pub const COUNT: u32 = 13;
+    /// Either side: a SYN, whose segment size may be lowered.
+    pub const BEGIN: u32 = 13;
+    /// A client on the servers' side, or the director itself as one.
+    pub const WITHIN: u32 = 14;
+    pub const COUNT: u32 = 15;
 }
 
 /// Names of the maps, as the programs declare them and as they are pinned.

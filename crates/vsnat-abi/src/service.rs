@@ -48,6 +48,8 @@ pub mod service_flag {
     /// Not read by the packet path: the helper was asked for, and is not there
     /// by the port alone.
     pub const FTP_ASKED: u32 = 8;
+    /// Servers see the director's own address, not the client's.
+    pub const SOURCE: u32 = 1 << 12;
 }
 
 /// Views of one service: the current one and three that readers may still hold.
@@ -69,7 +71,9 @@ pub struct Service {
     pub persistence: u32,
     /// Which clients stay together.
     pub netmask: Be32,
-    pub zero: u32,
+    /// The largest segment that a SYN may announce: [`SEGMENT_AS_IT_IS`],
+    /// [`SEGMENT_BY_PATH`], or a number of bytes.
+    pub segment: u32,
     /// Grows with each service made: the order in which they are listed.
     pub order: u64,
     /// 0: free, 1: in use.
@@ -79,6 +83,11 @@ pub struct Service {
 }
 
 const _: () = assert!(size_of::<Service>() == 88);
+
+/// Values of [`Service::segment`] that are no number of bytes.
+pub const SEGMENT_AS_IT_IS: u32 = 0;
+/// What both ways take, towards the server and towards the client.
+pub const SEGMENT_BY_PATH: u32 = 1;
 
 /// Schedulers, as [`View::scheduler`] names them.
 pub mod scheduler {

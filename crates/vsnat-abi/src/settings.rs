@@ -65,6 +65,8 @@ pub mod flag {
     pub const HAS_ONE_PACKET: u32 = 1 << 18;
     /// Services with a helper: connections may be expected.
     pub const HAS_HELPER: u32 = 1 << 19;
+    /// Services that lower the segment size of a SYN.
+    pub const HAS_CLAMP: u32 = 1 << 20;
 }
 
 /// Numbers from 0 to 3 in [`Settings::modes`], by their shift.

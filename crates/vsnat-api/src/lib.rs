@@ -12,6 +12,7 @@ mod dhcp;
 mod listing;
 mod mark;
 mod scheduler;
+mod segment;
 mod service;
 mod setting;
 mod standing;
@@ -26,8 +27,9 @@ pub use listing::{
 };
 pub use mark::{Mark, MarkError, MarkRule, PortRange, PortRangeError};
 pub use scheduler::{ParseNameError, Scheduler, SchedulerFlags};
+pub use segment::{MssClamp, MssClampError, Segment};
 pub use service::{
-    Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Weight, WeightError,
+    Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Source, Weight, WeightError,
 };
 pub use setting::{Setting, SettingError, SettingName};
 pub use standing::{ServerStanding, ServerStandings, Standing};

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Mark, Scheduler, SchedulerFlags};
+use crate::{Mark, MssClamp, Scheduler, SchedulerFlags};
 
 /// Transport protocol of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -192,6 +192,38 @@ impl fmt::Display for Helper {
     }
 }
 
+/// Whose address servers see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The client's: their answers must come back through the director.
+    #[default]
+    Client,
+    /// The director's own: for servers whose answers would go another way.
+    Director,
+}
+
+impl Source {
+    pub const ALL: [Source; 2] = [Source::Client, Source::Director];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Source::Client => "client",
+            Source::Director => "director",
+        }
+    }
+
+    pub(crate) fn is_client(&self) -> bool {
+        *self == Source::Client
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// A virtual service as it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSpec {
@@ -208,6 +240,11 @@ pub struct ServiceSpec {
     /// TCP services of an address and a port only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helper: Option<Helper>,
+    /// TCP: what a SYN announces is lowered to it, in both directions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mss_clamp: Option<MssClamp>,
+    #[serde(default, skip_serializing_if = "Source::is_client")]
+    pub source: Source,
 }
 
 impl ServiceSpec {
@@ -220,15 +257,18 @@ impl ServiceSpec {
             persistence: None,
             one_packet: false,
             helper: None,
+            mss_clamp: None,
+            source: Source::Client,
         }
     }
 
-    /// Whether the helper that it asks for can help it.
+    /// Whether the helper that it asks for can help it. FTP's speaks to servers
+    /// as their clients, and would have to speak as the director.
     pub fn may_be_helped(&self) -> bool {
         match (self.helper, self.key) {
             (None, _) => true,
             (Some(Helper::Ftp), ServiceKey::Address { protocol, address }) => {
-                protocol == Protocol::Tcp && address.port() != 0
+                protocol == Protocol::Tcp && address.port() != 0 && self.source == Source::Client
             }
             (Some(Helper::Ftp), ServiceKey::Mark { .. }) => false,
         }

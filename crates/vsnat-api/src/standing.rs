@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ServiceKey, Weight};
+use crate::{ServiceKey, Source, Weight};
 
 /// Service by service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,4 +32,7 @@ pub struct ServerStanding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_s: Option<u64>,
     pub why: String,
+    /// Whose address it sees.
+    #[serde(default, skip_serializing_if = "Source::is_client")]
+    pub source: Source,
 }

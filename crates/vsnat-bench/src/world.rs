@@ -137,7 +137,8 @@ impl World {
             Program::Side(Side::Outer)
             | Program::Xdp(Side::Outer)
             | Program::Bare
-            | Program::BareXdp => self.outer,
+            | Program::BareXdp
+            | Program::Local => self.outer,
         };
         let frame = Frame {
             bytes,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use vsnat_api::{Command, ServerSpec, ServiceSpec, SetTimeouts};
+use vsnat_api::{Command, ServerSpec, ServiceSpec, SetTimeouts, Source};
 
 /// One readable line for a command, as a difference is shown.
 pub fn describe(command: &Command) -> String {
@@ -51,6 +51,13 @@ fn manner(spec: &ServiceSpec) -> String {
     }
     if let Some(helper) = spec.helper {
         let _ = write!(text, " helper {helper}");
+    }
+    if let Some(clamp) = spec.mss_clamp {
+        let _ = write!(text, " MSS clamp {clamp}");
+    }
+    match spec.source {
+        Source::Client => {}
+        Source::Director => text += " source director",
     }
     text
 }

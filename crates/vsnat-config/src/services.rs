@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use ipnet::Ipv4Net;
 use toml::Spanned;
 use toml::de::DeValue;
-use vsnat_api::{Helper, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec};
+use vsnat_api::{
+    Helper, MssClamp, Protocol, Scheduler, SchedulerFlags, Segment, ServiceKey, ServiceSpec, Source,
+};
 
 use crate::mistake::Notes;
 use crate::persistence::{self, Asked};
@@ -15,7 +17,7 @@ use crate::section::{Section, kind};
 use crate::suggest::nearest;
 use crate::{DesiredService, Limits, address, marks, protocol, servers};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "name",
     "protocol",
     "address",
@@ -25,6 +27,8 @@ const KEYS: [&str; 10] = [
     "persistence",
     "one_packet",
     "helper",
+    "mss_clamp",
+    "source",
     "server",
 ];
 
@@ -113,6 +117,8 @@ fn service(
     let persistence = persistence::read(section, notes);
     let one_packet = one_packet(section, notes);
     let helper = helper(section, notes);
+    let mss_clamp = mss_clamp(section, notes);
+    let source = source(section, notes);
     // A mark leaves the port as it is.
     let port = key.as_ref().map(|key| {
         let address = key.get_ref().address();
@@ -141,6 +147,8 @@ fn service(
         },
         one_packet: one_packet?,
         helper: helper?,
+        mss_clamp: mss_clamp?,
+        source: source?,
     };
     check_helper(section, &spec, notes);
     Some(DesiredService { spec, servers })
@@ -170,7 +178,7 @@ fn check_helper(section: &Section, spec: &ServiceSpec, notes: &mut Notes) {
         && !spec.may_be_helped()
     {
         let message = "helper = \"ftp\" needs protocol = \"tcp\" and an address with a port; \
-                       remove it";
+                       remove it, or a source = \"director\" beside it";
         notes.add(value.span(), message);
     }
 }
@@ -248,6 +256,49 @@ fn helper(section: &Section, notes: &mut Notes) -> Option<Option<Helper>> {
         return None;
     }
     Some(found)
+}
+
+/// Bytes or the word for what the path takes; nothing is a choice too.
+fn mss_clamp(section: &Section, notes: &mut Notes) -> Option<Option<MssClamp>> {
+    let Some(value) = section.value("mss_clamp") else {
+        return Some(None);
+    };
+    if let DeValue::String(text) = value.get_ref()
+        && text.as_ref() == "path"
+    {
+        return Some(Some(MssClamp::Path));
+    }
+    if let DeValue::Integer(_) = value.get_ref() {
+        let bytes = section.number("mss_clamp", SEGMENTS, notes)?;
+        let segment = u16::try_from(bytes).ok().and_then(Segment::new)?;
+        return Some(Some(MssClamp::To(segment)));
+    }
+    let message = "mss_clamp must be \"path\", for what the links take, or a number of bytes \
+                   like 1360";
+    notes.add(value.span(), message);
+    None
+}
+
+/// Segments that may be asked for.
+const SEGMENTS: RangeInclusive<u32> = Segment::MIN as u32..=u16::MAX as u32;
+
+/// Whose address servers see.
+fn source(section: &Section, notes: &mut Notes) -> Option<Source> {
+    if section.value("source").is_none() {
+        return Some(Source::Client);
+    }
+    let text = section.text("source", notes)?;
+    let found = Source::ALL
+        .into_iter()
+        .find(|source| source.name() == *text.get_ref());
+    if found.is_none() {
+        let message = format!(
+            "source must be \"client\" or \"director\", not \"{}\"",
+            text.get_ref()
+        );
+        notes.add(text.span(), message);
+    }
+    found
 }
 
 fn scheduler_flags(

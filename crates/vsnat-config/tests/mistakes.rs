@@ -319,7 +319,9 @@ fn one_packet() {
 fn helpers() {
     in_service("helper = \"irc\"", 4, &["no helper \"irc\"", "\"ftp\""]);
     in_service("helper = true", 4, &["must be a text"]);
+    in_service("source = \"server\"", 4, &["\"client\" or \"director\""]);
     valid(&format!("{DIRECTOR}{SERVICE}helper = \"ftp\"\n"));
+    valid(&format!("{DIRECTOR}{SERVICE}source = \"director\"\n"));
     let marked = format!("{DIRECTOR}[[service]]\nmark = 5\nhelper = \"ftp\"\n");
     one_mistake(
         &marked,

@@ -17,7 +17,7 @@ use crate::hop::Next;
 use crate::leave::{clear, go};
 use crate::parse::{ETH_LEN, Head, Part, TCP, UDP, load16, parse};
 use crate::rewrite::{FRONT_TCP, FRONT_UDP, pseudo_sum};
-use crate::way::{Standing, standing};
+use crate::way::{Standing, is_clamped, standing};
 use crate::{Packet, Shared, Tables, Verdict};
 
 /// An IPv4 header without options.
@@ -40,7 +40,7 @@ pub fn outer<F: Frame, T: Tables>(frame: &mut F, tables: &mut T) -> Option<Verdi
     let found = find(tables, settings, &head.key)?;
     match standing(tables, settings, &head, &found) {
         Ok(Standing::Goes) => {}
-        Ok(Standing::Reused | Standing::ServerGone) | Err(_) => return None,
+        Ok(Standing::Begins | Standing::Reused | Standing::ServerGone) | Err(_) => return None,
     }
     send(frame, tables, settings, &head, found)
 }
@@ -57,6 +57,9 @@ pub fn inner<F: Frame, T: Tables>(frame: &mut F, tables: &mut T) -> Option<Verdi
     match found.direction {
         Direction::Forward => return None,
         Direction::Reply => {}
+    }
+    if is_clamped(settings, &head) {
+        return None;
     }
     send(frame, tables, settings, &head, found)
 }

@@ -137,3 +137,5 @@ fn settle(server: Shared<Dest>, counts: Shared<DestCounts>, change: Change) {
 fn total(counts: Shared<DestCounts>) -> u64 {
     u64::from(counts.active()) + u64::from(counts.inactive())
 }
+
+const _: () = assert!(!is_active(crate::parse::UDP, vsnat_abi::slot::state::UDP));

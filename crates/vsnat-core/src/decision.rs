@@ -4,8 +4,9 @@
 //! led to a decision are not followed once more behind it.
 
 use vsnat_abi::decision::{Decision, decided, told};
-use vsnat_abi::flow::FlowKey4;
+use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::net::Be32;
+use vsnat_abi::service::service_flag;
 
 use crate::Shared;
 use crate::find::same;
@@ -21,7 +22,7 @@ impl Shared<Decision> {
         let place = self.place();
         place.key = *key;
         place.service_key = target.key;
-        place.service_flags = target.flags;
+        place.service_flags = target.flags | place.within;
         place.dest = kept.dest;
         place.control = kept.control;
         place.what = match closed {
@@ -29,6 +30,20 @@ impl Shared<Decision> {
             Closed::Reused => decided::REOPEN,
             Closed::ServerGone => decided::REPLACE,
         };
+        place.opened = 0;
+    }
+
+    /// The connection that was opened for the packet.
+    #[inline(always)]
+    pub(crate) fn write_opened(self, reference: FlowRef) {
+        self.place().opened = reference.raw();
+    }
+
+    /// Where the packet's connection was opened, if it was just now. Like the
+    /// hint of the flow table it says where to look, not what is there.
+    #[inline(always)]
+    pub(crate) fn opened(self) -> u64 {
+        self.place().opened
     }
 
     /// The packet is refused.
@@ -54,6 +69,29 @@ impl Shared<Decision> {
             _ => Kind::PortUnreachable,
         };
         Answer::new(kind, place.mtu as u16, place.teller)
+    }
+
+    /// The packet on its way to the choice of a server comes from within.
+    #[inline(always)]
+    pub(crate) fn mark_within(self) {
+        self.place().within = service_flag::SOURCE;
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_within(self) -> bool {
+        self.place().within != 0
+    }
+
+    /// The choice is made: the next packet tells of itself.
+    #[inline(always)]
+    pub(crate) fn forget_within(self) {
+        self.place().within = 0;
+    }
+
+    /// Whether the server that was decided on sees the director's own address.
+    #[inline(always)]
+    pub(crate) fn hides_client(self) -> bool {
+        self.place().service_flags & service_flag::SOURCE != 0
     }
 
     /// Whether it was decided about this packet.

@@ -25,8 +25,29 @@ pub(crate) fn find<T: Tables>(
     settings: Shared<Settings>,
     key: &FlowKey4,
 ) -> Option<Found> {
+    find_by(tables, settings, key, Hint::Asked)
+}
+
+/// Whether the hint is asked before the flow table: a packet that starts a
+/// connection by its own account is in neither, and the table says so for sure.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hint {
+    Asked,
+    LeftOut,
+}
+
+#[inline(always)]
+pub(crate) fn find_by<T: Tables>(
+    tables: &T,
+    settings: Shared<Settings>,
+    key: &FlowKey4,
+    hint: Hint,
+) -> Option<Found> {
     let cell = tables.recent(key.recent_place(settings.recent_mask()))?;
-    let recent = cell.load();
+    let recent = match hint {
+        Hint::Asked => cell.load(),
+        Hint::LeftOut => 0,
+    };
     if recent != 0
         && let Some(found) = prove(tables, key, FlowRef::from_raw(recent))
     {
@@ -36,6 +57,18 @@ pub(crate) fn find<T: Tables>(
     let found = prove(tables, key, reference)?;
     cell.store(reference.raw());
     Some(found)
+}
+
+/// Finds a connection that was opened at `opened` just now, or in its place by
+/// somebody else.
+#[inline(always)]
+pub(crate) fn find_opened<T: Tables>(tables: &T, key: &FlowKey4, opened: u64) -> Option<Found> {
+    if opened != 0
+        && let Some(found) = prove(tables, key, FlowRef::from_raw(opened))
+    {
+        return Some(found);
+    }
+    look_up(tables, key)
 }
 
 /// The same without the hint: for packets that most likely have no connection.

@@ -7,6 +7,7 @@ use vsnat_abi::net::Be32;
 use vsnat_abi::settings::Settings;
 use vsnat_abi::time::Coarse;
 
+use crate::clamp::clamp;
 use crate::find::Found;
 use crate::hop::{self, Next, Way};
 use crate::icmp::{Answer, Kind};
@@ -51,6 +52,31 @@ pub(crate) fn send<P: Packet, T: Tables>(
         None => another_way(packet, tables, generation, head, &found, &to, now),
     };
     fits(packet, head, &next, vip)?;
+    go(packet, tables, settings, head, found, next, now)
+}
+
+/// The same for a SYN, whose segment size may be lowered where the option
+/// stands that announces it.
+#[inline(always)]
+pub(crate) fn send_first<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: Found,
+    option: u32,
+    now: Coarse,
+) -> Result<Verdict, Stop> {
+    let vip = vip(head, found.direction, &found.other);
+    alive(head, vip)?;
+    let way = found.slot.way(found.direction);
+    if way.is_to_host() {
+        return Err(Stop::pass(Reason::Proxied));
+    }
+    let to = found.other.reversed();
+    let next = way_out(packet, tables, settings, head, &found, &to, now);
+    fits(packet, head, &next, vip)?;
+    clamp(packet, tables, head, &found, option).ok_or(Stop::drop(Reason::Kernel))?;
     go(packet, tables, settings, head, found, next, now)
 }
 

@@ -12,16 +12,16 @@ use vsnat_abi::settings::{Settings, deny, flag, mode};
 use vsnat_abi::slot::{Phase, Slot, SlotWord};
 use vsnat_abi::time::Coarse;
 
-use crate::counts::{Change, count_connection, is_active};
+use crate::counts::{Change, count_connection};
 use crate::find::{Found, find};
 use crate::hop::Way;
 use crate::icmp::{Answer, Kind};
-use crate::parse::{FTP_DATA, Head, RST, SCTP, SYN, TCP, UDP};
+use crate::parse::{FTP_DATA, Head, RST, SCTP, SYN, TCP};
 use crate::persist::{self, Came, Kept};
 use crate::target::Target;
 use crate::track::opening_state;
 use crate::verdict::Stop;
-use crate::{Inserted, Loop, Round, Shared, Tables, hop, schedule, sctp, slots};
+use crate::{Inserted, Loop, Round, Shared, Tables, hop, schedule, sctp, slots, source};
 
 /// Source ports that are tried beside the client's own.
 const PORT_TRIES: u32 = 8;
@@ -42,10 +42,10 @@ pub(crate) fn admit<T: Tables>(
         return Err(Stop::pass(Reason::NoConnection));
     }
     let denied = tables.denied(head.key.src);
-    if denied & deny::MARTIAN != 0 {
+    if denied & deny::MARTIAN != 0 && !source::is_within(tables) {
         return Err(Stop::drop(Reason::Martian));
     }
-    if denied != 0 {
+    if denied & deny::DENIED != 0 {
         return Err(Stop::drop(Reason::Denied));
     }
     Ok(())
@@ -63,7 +63,7 @@ fn may_open(settings: Shared<Settings>, head: &Head) -> bool {
 
 /// Whether a packet is the first of a connection by its own account.
 #[inline(always)]
-fn opens(head: &Head) -> bool {
+pub(crate) fn opens(head: &Head) -> bool {
     match head.key.protocol {
         TCP => head.flags & SYN != 0 && head.flags & RST == 0,
         SCTP => head.chunk == sctp::Event::Init,
@@ -92,7 +92,8 @@ pub(crate) fn spare<T: Tables>(tables: &T, settings: Shared<Settings>) -> Result
     Ok(())
 }
 
-/// Whether a packet starts a connection anew whose client's port is used again.
+/// Whether a packet that opens starts a connection anew whose client's port is
+/// used again.
 #[inline(always)]
 pub(crate) fn is_reuse<T: Tables>(
     tables: &T,
@@ -100,9 +101,6 @@ pub(crate) fn is_reuse<T: Tables>(
     head: &Head,
     found: &Found,
 ) -> bool {
-    if !opens(head) {
-        return false;
-    }
     if settings.has(flag::EXPIRE_NODEST_CONN)
         && tables
             .dest(found.slot.dest())
@@ -163,6 +161,7 @@ pub(crate) fn open<T: Tables>(
         Opened::AGAIN => Reason::Reopened,
         Opened::FULL => return Err(Reason::TableFull),
         Opened::PORTS => return Err(Reason::PortsExhausted),
+        Opened::SOURCES => return Err(Reason::SourcePortsExhausted),
         // Another CPU opened the same flow at the same time: its connection
         // counts.
         Opened::LOST => return Ok(()),
@@ -173,15 +172,16 @@ pub(crate) fn open<T: Tables>(
 }
 
 /// What an opening came to.
-struct Opened;
+pub(crate) struct Opened;
 
 impl Opened {
     const NEW: u32 = 0;
     const AGAIN: u32 = 1;
-    const FULL: u32 = 2;
+    pub(crate) const FULL: u32 = 2;
     const PORTS: u32 = 3;
     const LOST: u32 = 4;
     const RACE: u32 = 5;
+    pub(crate) const SOURCES: u32 = 6;
 }
 
 #[inline(always)]
@@ -241,9 +241,11 @@ fn try_open<T: Tables>(tables: &mut T, wish: &Wish<'_>, kept: &Kept, closed: Clo
             };
         }
     }
-    // The packet itself is looked for next.
-    if let Some(cell) = tables.recent(head.key.recent_place(wish.settings.recent_mask())) {
-        cell.store(FlowRef::new(place.index, generation, Direction::Forward).raw());
+    // The packet itself is looked for next. It is no hint for others yet: a
+    // flood of first packets must not drive out those of established flows, and
+    // the cell is memory that nobody touched lately.
+    if let Some(decision) = tables.decision() {
+        decision.write_opened(FlowRef::new(place.index, generation, Direction::Forward));
     }
     if let Some(stats) = tables.dest_stats(dest) {
         stats.count_connection();
@@ -264,7 +266,7 @@ pub(crate) fn choose<T: Tables>(tables: &mut T, wish: &Wish<'_>) -> Result<Kept,
     if kept.came != Came::Found {
         let dest = schedule::pick(tables, wish.target, &wish.head.key, wish.now);
         let Some(dest) = dest else {
-            return Err(no_server(wish.head));
+            return Err(no_server(wish.head, Reason::NoServer));
         };
         kept = if wish.target.is_persistent() {
             persist::keep(tables, wish, dest)
@@ -274,7 +276,7 @@ pub(crate) fn choose<T: Tables>(tables: &mut T, wish: &Wish<'_>) -> Result<Kept,
     }
     match kept.came {
         Came::Found => Ok(kept),
-        Came::NoServer => Err(no_server(wish.head)),
+        Came::NoServer => Err(no_server(wish.head, Reason::NoServer)),
         Came::TableFull => Err(Stop::drop(Reason::TableFull)),
         Came::Race => Err(Stop::drop(Reason::OpenRace)),
     }
@@ -282,11 +284,8 @@ pub(crate) fn choose<T: Tables>(tables: &mut T, wish: &Wish<'_>) -> Result<Kept,
 
 /// What the sender is told when nobody can serve.
 #[inline(always)]
-fn no_server(head: &Head) -> Stop {
-    Stop::refuse(
-        Reason::NoServer,
-        Answer::new(Kind::PortUnreachable, 0, head.key.dst),
-    )
+pub(crate) fn no_server(head: &Head, reason: Reason) -> Stop {
+    Stop::refuse(reason, Answer::new(Kind::PortUnreachable, 0, head.key.dst))
 }
 
 /// A connection ends before its time.
@@ -408,6 +407,9 @@ fn claim_reply<T: Tables>(
         return Opened::RACE;
     };
     slot.set_dest(dest);
+    if wish.target.hides_client() {
+        return source::claim(tables, slot, reply, dest, reference);
+    }
     slot.set_reply(reply);
     match tables.insert_flow(&reply, reference) {
         Inserted::Yes => return CLAIMED,
@@ -429,7 +431,7 @@ fn claim_reply<T: Tables>(
 }
 
 /// The key of the answers is ours.
-const CLAIMED: u32 = u32::MAX;
+pub(crate) const CLAIMED: u32 = u32::MAX;
 
 /// The search for a source port that is free towards a server.
 #[repr(C)]
@@ -494,5 +496,3 @@ pub(crate) fn random_port<T: Tables>(tables: &mut T) -> Be16 {
     let offset = (u64::from(tables.random()) * u64::from(span)) >> 32;
     Be16::from_host(PORT_MIN + offset as u16)
 }
-
-const _: () = assert!(!is_active(UDP, vsnat_abi::slot::state::UDP));

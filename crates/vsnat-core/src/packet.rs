@@ -93,4 +93,13 @@ pub trait Packet {
 
     /// Where the machine would send a packet.
     fn route(&mut self, query: &RouteQuery) -> Route;
+
+    /// The largest packet that the way there takes, as far as it is known.
+    #[inline(always)]
+    fn mtu(&mut self, query: &RouteQuery) -> u16 {
+        match self.route(query) {
+            Route::Neighbour { mtu, .. } => mtu,
+            Route::Unresolved { .. } | Route::None => u16::MAX,
+        }
+    }
 }

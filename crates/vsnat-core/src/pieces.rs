@@ -38,6 +38,13 @@ pub(crate) fn later<P: Packet, T: Tables>(
     send(packet, tables, settings, head, found, now)
 }
 
+/// Whether the first piece went the way of a client's.
+#[inline(always)]
+pub(crate) fn is_of_client<P: Packet, T: Tables>(packet: &mut P, tables: &T, head: &Head) -> bool {
+    let reference = tables.fragment(&key(packet, head)).unwrap_or(UNKNOWN);
+    reference < FOREIGN && FlowRef::from_raw(reference).direction() == Direction::Forward
+}
+
 /// Offset of the datagram's number in a frame.
 const IP_ID: usize = 18;
 /// Nothing is known of the datagram's first piece.

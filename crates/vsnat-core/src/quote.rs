@@ -53,6 +53,21 @@ pub(crate) fn is_error<P: Packet>(packet: &mut P) -> bool {
         .is_some_and(|[kind]| ERRORS.contains(&kind))
 }
 
+/// Whether an ICMP error from the servers' side is one of a client there.
+#[inline(always)]
+pub(crate) fn is_clients<P: Packet, T: Tables>(packet: &mut P, tables: &T) -> bool {
+    let Some(message) = read(packet) else {
+        return false;
+    };
+    if !tables.filter(FILTER_VIPS, message.dst) {
+        return false;
+    }
+    match look_up(tables, &message.quoted.reversed()) {
+        Some(found) => found.direction == Direction::Forward,
+        None => false,
+    }
+}
+
 /// An ICMP error from either side; `towards` is where one of that side may go.
 #[inline(always)]
 pub(crate) fn error<P: Packet, T: Tables>(

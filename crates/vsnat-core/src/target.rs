@@ -100,7 +100,14 @@ impl Target {
     /// those that a template leads to as well.
     #[inline(always)]
     pub fn is_proxied(&self, key: &FlowKey4) -> bool {
-        self.flags & service_flag::FTP != 0 && key.dst_port == self.key.port
+        self.flags & (service_flag::FTP | service_flag::SOURCE) == service_flag::FTP
+            && key.dst_port == self.key.port
+    }
+
+    /// Whether servers see the director's own address.
+    #[inline(always)]
+    pub fn hides_client(&self) -> bool {
+        self.flags & service_flag::SOURCE != 0
     }
 
     /// Why a packet goes on untouched that has no service.

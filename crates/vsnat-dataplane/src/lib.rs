@@ -16,8 +16,8 @@ mod timeouts;
 
 pub use backend::{Backend, BackendError};
 pub use kernel::{
-    Acceleration, AttachError, AttachedBy, DataPlane, Frame, Lane, MapFootprint, OpenError,
-    OpenOptions, Origin, Program, ProgramInfo, RemoveError, RunBy, Timed, program_infos,
+    Acceleration, AttachError, AttachedBy, DataPlane, Frame, LOOPBACK, Lane, MapFootprint,
+    OpenError, OpenOptions, Origin, Program, ProgramInfo, RemoveError, RunBy, Timed, program_infos,
 };
 pub use limits::Limits;
 pub use memory::Memory;

@@ -53,6 +53,17 @@ fn frames_without_a_whole_ip_header() {
 }
 
 #[test]
+fn no_port_is_left_to_lend() {
+    use vsnat_dataplane::Limits;
+
+    let limits = Limits {
+        connections: 1 << 17,
+        ..Limits::default()
+    };
+    case_table::within::no_port_is_left_to_lend(&mut ModelWorld::with_limits(&limits));
+}
+
+#[test]
 fn a_full_table_refuses_and_keeps() {
     use case_table::{dropped, frame, sent, web};
     use vsnat_api::Side;

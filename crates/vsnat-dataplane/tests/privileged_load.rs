@@ -23,7 +23,10 @@ fn the_verifier_accepts_every_program() {
             "vsnat_inner_part",
             "vsnat_inner_error",
             "vsnat_inner_expected",
+            "vsnat_begin",
             "vsnat_hand_over",
+            "vsnat_local",
+            "vsnat_within",
             "vsnat_arm",
             "vsnat_xdp_outer",
             "vsnat_xdp_inner"

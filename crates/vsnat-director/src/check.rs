@@ -44,7 +44,8 @@ fn check_service(spec: &ServiceSpec) -> Result<(), String> {
     }
     if !spec.may_be_helped() {
         return Err(format!(
-            "{key} cannot have FTP's helper; only services of TCP on an address and a port can"
+            "{key} cannot have FTP's helper; only services of TCP on an address and a port can, whose \
+             servers see the clients"
         ));
     }
     match key.protocol() {
@@ -117,6 +118,14 @@ mod tests {
             ..marked
         }));
         assert!(refused(ServiceSpec { helper, ..marked }));
+        // FTP's helper speaks as the client, whom such servers do not see.
+        let source = vsnat_api::Source::Director;
+        assert!(!refused(ServiceSpec { source, ..web }));
+        assert!(refused(ServiceSpec {
+            source,
+            helper,
+            ..web
+        }));
     }
 
     #[test]

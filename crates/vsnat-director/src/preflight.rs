@@ -16,7 +16,7 @@ use crate::host::link::{self, Link};
 use crate::host::masquerade::{self, PortRange, Rules};
 use crate::host::sysctl::Setting;
 use crate::host::tool::ToolError;
-use crate::host::{arp, forwarding, neighbours};
+use crate::host::{arp, forwarding, loopback, neighbours};
 use crate::record::Record;
 
 /// The kernel's own types: without them there are no BPF timers.
@@ -120,6 +120,8 @@ pub struct Host {
     pub forwarding: Vec<Setting>,
     /// Neighbour timers of the inner interfaces.
     pub neighbours: Vec<Setting>,
+    /// Switches of the loopback interface.
+    pub loopback: Vec<Setting>,
 }
 
 /// Checks everything that can be checked beforehand. `record` is that of a
@@ -145,6 +147,7 @@ pub fn check(
     forwarding_possible(config, &forwarding)?;
     let neighbours = neighbours::found(config.inner.iter().map(String::as_str))
         .map_err(|source| looking("neighbour timers", source))?;
+    let loopback = loopback::found().map_err(|source| looking("the loopback interface", source))?;
     warn(config, &chosen, &addresses);
     Ok(Host {
         outer: outer.clone(),
@@ -153,6 +156,7 @@ pub fn check(
         bpffs,
         forwarding,
         neighbours,
+        loopback,
     })
 }
 

@@ -41,6 +41,9 @@ pub struct Record {
     /// The neighbour timers of the inner interfaces as found.
     #[serde(default)]
     pub neighbours: Vec<Setting>,
+    /// The loopback interface's switch as found.
+    #[serde(default)]
+    pub loopback: Vec<Setting>,
     /// The nftables table to remove.
     pub table: Option<String>,
     /// The routing table of FTP's helper, if it and its rules are to be removed.
@@ -80,6 +83,7 @@ impl Record {
             added_addresses: Vec::new(),
             forwarding,
             neighbours: Vec::new(),
+            loopback: Vec::new(),
             table: None,
             diversion: None,
             mounted: Vec::new(),

@@ -62,6 +62,9 @@ pub fn host(record: &Record) -> Vec<String> {
     if let Err(error) = sysctl::restore(&record.neighbours) {
         failures.push(format!("neighbour timers: {error}"));
     }
+    if let Err(error) = sysctl::restore(&record.loopback) {
+        failures.push(format!("the loopback interface: {error}"));
+    }
     failures
 }
 

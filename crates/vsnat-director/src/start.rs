@@ -11,14 +11,14 @@ use std::time::Duration;
 use thiserror::Error;
 use vsnat_api::{InterfaceView, Side};
 use vsnat_config::{Config, Desired, DirectorName, Masquerade, SETTABLE_STATES, describe};
-use vsnat_dataplane::{DataPlane, Limits, OpenOptions, Origin, Timeouts};
+use vsnat_dataplane::{DataPlane, LOOPBACK, Limits, OpenOptions, Origin, Timeouts};
 
 use crate::engine::{Engine, Parts};
 use crate::host::address::{self, InterfaceAddress};
 use crate::host::bpffs::{self, Bpffs};
 use crate::host::masquerade::{self, Rules};
 use crate::host::sysctl::Setting;
-use crate::host::{arp, forwarding, link, neighbours};
+use crate::host::{arp, forwarding, link, loopback, neighbours};
 use crate::lanes;
 use crate::netns::Namespace;
 use crate::paths::Paths;
@@ -106,6 +106,15 @@ pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
         let is_known = |known: &Setting| known.switch == timer.switch;
         if !record.neighbours.iter().any(is_known) {
             record.neighbours.push(timer.clone());
+        }
+    }
+    for switch in &host.loopback {
+        if !record
+            .loopback
+            .iter()
+            .any(|known| known.switch == switch.switch)
+        {
+            record.loopback.push(switch.clone());
         }
     }
     for interface in interfaces(&setup.config) {
@@ -197,6 +206,7 @@ fn settle(
     let own = own_networks(config, &host.addresses);
     let set = data_plane.set_own_networks(&own);
     set.map_err(|error| refused("own networks", &error.to_string()))?;
+    data_plane.set_sources(&sources(config, &host.addresses));
 
     let is_new = actual == Desired::default();
     let file = config.desired();
@@ -242,6 +252,12 @@ fn attach(config: &Config, data_plane: &mut DataPlane) -> Result<Vec<InterfaceVi
             why: String::new(),
         });
     }
+    let attached_by = data_plane.attach_loopback();
+    let attached_by = attached_by.map_err(|error| StartError::Attach {
+        interface: LOOPBACK.to_owned(),
+        message: error.to_string(),
+    })?;
+    tracing::info!("attached to {LOOPBACK} by {attached_by}");
     front(config, data_plane, &mut views)?;
     Ok(views)
 }
@@ -283,6 +299,7 @@ fn leave_old(config: &Config, data_plane: &mut DataPlane, record: &mut Record) {
 pub enum HostChange<'a> {
     Forwarding(Vec<&'a str>),
     Neighbours(&'a str),
+    Loopback,
     Masquerade(&'a Rules),
     NoMasquerade(&'a str),
     RemoveAddress(&'a InterfaceAddress),
@@ -300,6 +317,7 @@ pub fn host_changes<'a>(
     let mut changes = vec![HostChange::Forwarding(interfaces(config).collect())];
     let inner = config.inner.iter().map(String::as_str);
     changes.extend(inner.map(HostChange::Neighbours));
+    changes.push(HostChange::Loopback);
     match (rules, &record.table) {
         (Some(rules), _) => changes.push(HostChange::Masquerade(rules)),
         (None, Some(table)) => changes.push(HostChange::NoMasquerade(table)),
@@ -325,6 +343,9 @@ impl HostChange<'_> {
             HostChange::Neighbours(interface) => {
                 let watched = neighbours::watch(interface);
                 watched.map_err(|error| host_error("shortening the neighbour timers", error))
+            }
+            HostChange::Loopback => {
+                loopback::open().map_err(|error| host_error("letting servers' answers in", error))
             }
             HostChange::Masquerade(rules) => {
                 masquerade::apply(rules).map_err(|error| host_error("masquerade", error))
@@ -367,6 +388,26 @@ pub fn own_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<ipne
     let hosts = here.chain(vips).filter(|address| !address.is_loopback());
     own.extend(hosts.map(ipnet::Ipv4Net::from));
     ipnet::Ipv4Net::aggregate(&own)
+}
+
+/// The director's addresses as servers may see them: those on their side first,
+/// and of one side those that are no VIP.
+pub fn sources(config: &Config, addresses: &[InterfaceAddress]) -> Vec<ipnet::Ipv4Net> {
+    let place = |a: &&InterfaceAddress| {
+        let inner = config.inner.iter().position(|name| *name == a.interface);
+        let is_vip = config.vips.iter().any(|vip| vip.addr() == a.address.addr());
+        match inner {
+            Some(index) => (index, is_vip),
+            None if a.interface == config.outer => (config.inner.len(), is_vip),
+            None => (usize::MAX, is_vip),
+        }
+    };
+    let mut own: Vec<_> = addresses
+        .iter()
+        .filter(|a| place(a).0 != usize::MAX)
+        .collect();
+    own.sort_by_key(place);
+    own.into_iter().map(|a| a.address).collect()
 }
 
 /// The configured interfaces, the outer one first.

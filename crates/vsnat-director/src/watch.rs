@@ -16,7 +16,7 @@ use crate::engine::Parts;
 use crate::host::address::{self, InterfaceAddress};
 use crate::host::{forwarding, link, neighbours};
 use crate::lanes;
-use crate::start::{Setup, announce, own_networks, sides};
+use crate::start::{Setup, announce, own_networks, sides, sources};
 
 /// An interface that is back serves after a second at most.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
@@ -26,6 +26,7 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 pub(crate) struct Seen {
     indices: BTreeMap<String, u32>,
     own: Vec<ipnet::Ipv4Net>,
+    sources: Vec<ipnet::Ipv4Net>,
     /// The last failure of each interface, so that it is told once.
     failures: BTreeMap<String, String>,
 }
@@ -37,6 +38,7 @@ impl Seen {
         Seen {
             indices: found.collect(),
             own: Vec::new(),
+            sources: Vec::new(),
             failures: BTreeMap::new(),
         }
     }
@@ -148,6 +150,11 @@ impl Parts {
         let Ok(addresses) = address::all() else {
             return;
         };
+        let sources = sources(config, &addresses);
+        if sources != self.seen.sources {
+            self.data_plane.set_sources(&sources);
+            self.seen.sources = sources;
+        }
         let own = own_networks(config, &addresses);
         if own == self.seen.own {
             return;

@@ -109,15 +109,31 @@ pub fn vsnat_inner_rest(context: TcContext) -> i32 {
 #[classifier]
 pub fn vsnat_inner_part(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    let verdict = way::inner_part(&mut packet, &mut KernelTables);
-    act(&context, verdict)
+    let step = way::inner_part(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Inner)
 }
 
 #[classifier]
 pub fn vsnat_inner_error(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    let verdict = way::inner_error(&mut packet, &mut KernelTables);
-    act(&context, verdict)
+    let step = way::inner_error(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Inner)
+}
+
+/// Ingress of the loopback interface: the host speaks to one of its addresses.
+#[classifier]
+pub fn vsnat_local(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::local(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
+}
+
+/// A client on the servers' side, or the host as one.
+#[classifier]
+pub fn vsnat_within(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::within(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
 }
 
 /// Either side: a packet of a connection on which the daemon stands in between.
@@ -127,11 +143,19 @@ pub fn vsnat_hand_over(context: TcContext) -> i32 {
     act(&context, way::hand_over(&mut packet, &mut KernelTables))
 }
 
+/// Either side: a SYN of a connection.
+#[classifier]
+pub fn vsnat_begin(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::begin(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
+}
+
 #[classifier]
 pub fn vsnat_inner_expected(context: TcContext) -> i32 {
     let mut packet = TcPacket::new(context.skb.skb);
-    let verdict = way::inner_expected(&mut packet, &mut KernelTables);
-    act(&context, verdict)
+    let step = way::inner_expected(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Inner)
 }
 
 /// Sends every packet back where it came from, and does nothing else: the floor
@@ -165,6 +189,7 @@ fn go_on(context: &TcContext, step: Step, side: Side) -> i32 {
         Step::Choose => step::OUTER_CHOOSE,
         Step::Open => step::OUTER_OPEN,
         Step::Send => step::OUTER_SEND,
+        Step::Begin => step::BEGIN,
         Step::Alone => step::OUTER_ALONE,
         Step::Refuse => step::OUTER_REFUSE,
         Step::Rest => step::INNER_REST,
@@ -179,6 +204,9 @@ fn go_on(context: &TcContext, step: Step, side: Side) -> i32 {
         Step::OuterExpected => step::OUTER_EXPECTED,
         Step::InnerExpected => step::INNER_EXPECTED,
         Step::HandOver => step::HAND_OVER,
+        Step::Within => step::WITHIN,
+        Step::ClientError => step::OUTER_ERROR,
+        Step::ClientPart => step::OUTER_PART,
     };
     // SAFETY: all programs take the same context.
     let _ = unsafe { maps::STEPS.tail_call(context, place) };

@@ -15,7 +15,10 @@ use aya_ebpf::helpers::{
 };
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::net::Be32;
-use vsnat_core::{Checksum, Packet, Route, RouteQuery};
+use vsnat_abi::settings::deny;
+use vsnat_core::{Checksum, Packet, Route, RouteQuery, Tables};
+
+use crate::tables::KernelTables;
 
 pub struct TcPacket {
     skb: *mut __sk_buff,
@@ -29,7 +32,11 @@ const AF_INET: u8 = 2;
 const ANY_LENGTH: u16 = 1;
 /// Answers of `bpf_fib_lookup` (include/uapi/linux/bpf.h).
 const FIB_SUCCESS: i64 = 0;
+const FIB_NOT_FORWARDED: i64 = 4;
 const FIB_NO_NEIGHBOUR: i64 = 7;
+const FIB_TOO_LONG: i64 = 8;
+/// Every network namespace's own (`LOOPBACK_IFINDEX`); its MAC is all zeros.
+const LOOPBACK: u32 = 1;
 
 /// `struct bpf_fib_lookup`, its unions resolved for IPv4 on TC.
 #[repr(C, align(8))]
@@ -85,6 +92,33 @@ impl TcPacket {
         } else {
             Some(data as *mut u8)
         }
+    }
+}
+
+impl TcPacket {
+    #[inline(always)]
+    fn question(&self, query: &RouteQuery, length: u16) -> Fib {
+        Fib {
+            family: AF_INET,
+            protocol: query.protocol,
+            src_port: query.src_port.raw(),
+            dst_port: query.dst_port.raw(),
+            length_or_mtu: length,
+            ifindex: self.ingress(),
+            tos: u32::from(query.tos),
+            src: [query.src.raw(), 0, 0, 0],
+            dst: [query.dst.raw(), 0, 0, 0],
+            vlan: 0,
+            src_mac: [0; 3],
+            dst_mac: [0; 3],
+        }
+    }
+
+    #[inline(always)]
+    fn ask(&self, fib: &mut Fib) -> i64 {
+        let size = size_of::<Fib>() as i32;
+        // SAFETY: the layout is the kernel's; see `Fib`.
+        unsafe { bpf_fib_lookup(self.skb.cast(), (&raw mut *fib).cast(), size, 0) }
     }
 }
 
@@ -239,29 +273,8 @@ impl Packet for TcPacket {
 
     #[inline(always)]
     fn route(&mut self, query: &RouteQuery) -> Route {
-        let mut fib = Fib {
-            family: AF_INET,
-            protocol: query.protocol,
-            src_port: query.src_port.raw(),
-            dst_port: query.dst_port.raw(),
-            length_or_mtu: ANY_LENGTH,
-            ifindex: self.ingress(),
-            tos: u32::from(query.tos),
-            src: [query.src.raw(), 0, 0, 0],
-            dst: [query.dst.raw(), 0, 0, 0],
-            vlan: 0,
-            src_mac: [0; 3],
-            dst_mac: [0; 3],
-        };
-        // SAFETY: the layout is the kernel's; see `Fib`.
-        let answer = unsafe {
-            bpf_fib_lookup(
-                self.skb.cast(),
-                (&raw mut fib).cast(),
-                size_of::<Fib>() as i32,
-                0,
-            )
-        };
+        let mut fib = self.question(query, ANY_LENGTH);
+        let answer = self.ask(&mut fib);
         let next_hop = Be32::from_raw(fib.dst[0]);
         match answer {
             FIB_SUCCESS => Route::Neighbour {
@@ -275,7 +288,28 @@ impl Packet for TcPacket {
                 ifindex: fib.ifindex,
                 next_hop,
             },
+            // Or there is no route at all; but then it is no address of ours.
+            FIB_NOT_FORWARDED if KernelTables.denied(query.dst) & deny::MARTIAN != 0 => {
+                Route::Neighbour {
+                    ifindex: LOOPBACK,
+                    next_hop: query.dst,
+                    dst_mac: 0,
+                    src_mac: 0,
+                    mtu: u16::MAX,
+                }
+            }
             _ => Route::None,
+        }
+    }
+
+    /// Too long a packet is answered by the MTU before anything is asked about
+    /// a neighbour.
+    #[inline(always)]
+    fn mtu(&mut self, query: &RouteQuery) -> u16 {
+        let mut fib = self.question(query, u16::MAX);
+        match self.ask(&mut fib) {
+            FIB_TOO_LONG => fib.length_or_mtu,
+            _ => u16::MAX,
         }
     }
 }

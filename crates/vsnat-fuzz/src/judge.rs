@@ -10,7 +10,7 @@ use crate::sums::{Sum, Sums};
 pub type Counted<'c> = &'c dyn Fn(Reason) -> u64;
 
 /// The reasons of which a packet has one at least; one that passes, exactly one.
-const FATES: [Reason; 21] = [
+const FATES: [Reason; 22] = [
     Reason::Forwarded,
     Reason::Returned,
     Reason::NotOurs,
@@ -22,6 +22,7 @@ const FATES: [Reason; 21] = [
     Reason::ServerGone,
     Reason::TableFull,
     Reason::PortsExhausted,
+    Reason::SourcePortsExhausted,
     Reason::TtlExceeded,
     Reason::FragmentationNeeded,
     Reason::TooBig,

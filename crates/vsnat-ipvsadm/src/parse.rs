@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddrV4};
 
 use vsnat_api::{
-    Command, Persistence, Scheduler, ServerSpec, ServiceKey, ServiceSpec, SetTimeouts,
+    Command, Persistence, Scheduler, ServerSpec, ServiceKey, ServiceSpec, SetTimeouts, Source,
 };
 
 use crate::fault::Fault;
@@ -176,6 +176,9 @@ impl Line<'_> {
             one_packet: self.given.has(OptionId::Ops),
             // ipvsadm has no word for it: the setting `ftp_helper` gives one.
             helper: None,
+            mss_clamp: None,
+            // Nor for this: only the file and the API have one.
+            source: Source::Client,
         })
     }
 

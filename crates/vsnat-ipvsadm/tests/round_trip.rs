@@ -18,7 +18,7 @@ use kernel::Kernel;
 use proptest::prelude::*;
 use vsnat_api::{
     Command, Mark, Persistence, Protocol, Scheduler, SchedulerFlags, ServerSpec, ServiceKey,
-    ServiceSpec, SetTimeouts, Weight,
+    ServiceSpec, SetTimeouts, Source, Weight,
 };
 use vsnat_ipvsadm::{
     Ends, Format, ListOptions, NameStyle, Names, NoNames, Request, parse, proc, render_save,
@@ -97,6 +97,8 @@ fn service() -> impl Strategy<Value = ServiceSpec> {
                 persistence: persistence.or(needs_persistence.then_some(usual)),
                 one_packet: one_packet && matches!(key.protocol(), None | Some(Protocol::Udp)),
                 helper: None,
+                mss_clamp: None,
+                source: Source::Client,
             }
         },
     )

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use vsnat_api::{ServerStandings, Standing};
+use vsnat_api::{ServerStandings, Source, Standing};
 
 use crate::cli::Target;
 use crate::output;
@@ -34,7 +34,11 @@ fn render(standings: &ServerStandings) -> String {
     for server in &standings.servers {
         // Writing to a String cannot fail.
         if last != Some(server.service) {
-            let _ = writeln!(text, "{}", server.service);
+            let source = match server.source {
+                Source::Client => "",
+                Source::Director => ", source director",
+            };
+            let _ = writeln!(text, "{}{source}", server.service);
             last = Some(server.service);
         }
         let standing = match server.standing {
@@ -76,6 +80,7 @@ mod tests {
             standing: Standing::In,
             since_s: None,
             why: "nobody checks it".to_owned(),
+            source: Source::Director,
         };
         let out = ServerStanding {
             address: "10.0.100.100:8080".parse().unwrap(),
@@ -86,7 +91,7 @@ mod tests {
             ..fixed.clone()
         };
         let expected = "\
-TCP 203.0.113.10:80
+TCP 203.0.113.10:80, source director
   10.0.100.11:80        weight 1     in          -  by file: nobody checks it
   10.0.100.100:8080     weight 1     out      12 s  by host name web-*: cannot connect: Connection refused (os error 111)
 ";

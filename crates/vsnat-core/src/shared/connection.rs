@@ -173,6 +173,11 @@ impl Shared<Dest> {
     }
 
     #[inline(always)]
+    pub fn source(self) -> Be32 {
+        read!(self, source)
+    }
+
+    #[inline(always)]
     pub fn overload_epoch(self) -> u32 {
         read!(self, overload_epoch)
     }

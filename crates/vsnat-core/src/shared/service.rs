@@ -30,6 +30,12 @@ impl Shared<Service> {
     pub fn netmask(self) -> Be32 {
         read!(self, netmask)
     }
+
+    /// The largest segment that a SYN may announce.
+    #[inline(always)]
+    pub fn segment(self) -> u32 {
+        read!(self, segment)
+    }
 }
 
 impl Shared<View> {

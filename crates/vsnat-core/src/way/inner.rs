@@ -9,13 +9,14 @@ use vsnat_abi::filter::FILTER_SERVERS;
 use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, flag};
 
-use super::{Step, in_silence, not_ours, other, settle};
+use super::within::is_asked_for;
+use super::{Step, in_silence, is_clamped, not_ours, other, settle};
 use crate::find::{find, look_up};
 use crate::icmp::{Answer, Kind};
 use crate::leave::{send, send_alone};
 use crate::parse::{Head, Part, RST, SCTP, TCP, parse};
-use crate::pieces::{later, remember};
-use crate::quote::error;
+use crate::pieces::{is_of_client, later, remember};
+use crate::quote::{error, is_clients};
 use crate::verdict::Stop;
 use crate::{Packet, Shared, Tables, Verdict, alone, expect, sctp};
 
@@ -26,7 +27,10 @@ pub fn inner<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     let Some(head) = parse(packet) else {
         return other(packet, tables);
     };
-    if !tables.filter(FILTER_SERVERS, head.key.src) || !packet.is_for_host() {
+    if !tables.filter(FILTER_SERVERS, head.key.src) {
+        return from_client(packet, tables, &head);
+    }
+    if !packet.is_for_host() {
         return Step::Done(not_ours(tables));
     }
     if head.part != Part::Whole {
@@ -42,10 +46,13 @@ pub fn inner<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
         if settings.has(flag::HAS_ONE_PACKET | flag::NAT_ICMP_SEND) {
             return Step::Rest;
         }
-        return Step::Done(not_ours(tables));
+        return from_client(packet, tables, &head);
     };
     if found.direction != Direction::Reply {
-        return Step::Done(not_ours(tables));
+        return Step::Within;
+    }
+    if is_clamped(settings, &head) {
+        return Step::Begin;
     }
     let now = tables.now();
     match send(packet, tables, settings, &head, found, now) {
@@ -70,46 +77,74 @@ pub fn inner_rest<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
     match from_server(packet, tables, &head) {
         Ok(verdict) => Step::Done(verdict),
         Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
-        Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
+        Err(stop) => strange(packet, tables, &head, stop),
     }
 }
 
 /// What [`inner`] left: a server's SYN that may be expected.
 #[inline(always)]
-pub fn inner_expected<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+pub fn inner_expected<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     let Some(head) = parse(packet) else {
-        return not_ours(tables);
+        return Step::Done(not_ours(tables));
     };
     match called_by_server(packet, tables, &head) {
-        Ok(verdict) => verdict,
-        Err(stop) => settle(packet, tables, &head, stop),
+        Ok(verdict) => Step::Done(verdict),
+        Err(stop) => strange(packet, tables, &head, stop),
     }
 }
 
 /// A piece of a datagram from the servers' side.
 #[inline(always)]
-pub fn inner_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+pub fn inner_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     let Some(head) = parse(packet) else {
-        return not_ours(tables);
+        return Step::Done(not_ours(tables));
     };
     if head.part == Part::Later {
-        return match later(packet, tables, &head, Direction::Reply) {
+        if is_of_client(packet, tables, &head) {
+            return Step::ClientPart;
+        }
+        return Step::Done(match later(packet, tables, &head, Direction::Reply) {
             Ok(verdict) => verdict,
             Err(stop) if stop.reason == Reason::Proxied => piece_to_host(tables),
             Err(stop) => in_silence(tables, stop),
-        };
+        });
     }
     match first_from_server(packet, tables, &head) {
-        Ok(verdict) => verdict,
-        Err(stop) if stop.reason == Reason::Proxied => piece_to_host(tables),
-        Err(stop) => settle(packet, tables, &head, stop),
+        Ok(verdict) => Step::Done(verdict),
+        Err(stop) if stop.reason == Reason::Proxied => Step::Done(piece_to_host(tables)),
+        Err(stop) => strange(packet, tables, &head, stop),
     }
 }
 
 /// An ICMP error from the servers' side.
 #[inline(always)]
-pub fn inner_error<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
-    error(packet, tables, Direction::Reply)
+pub fn inner_error<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    if is_clients(packet, tables) {
+        return Step::ClientError;
+    }
+    Step::Done(error(packet, tables, Direction::Reply))
+}
+
+/// What is no server's, as far as that is known.
+#[inline(always)]
+fn from_client<P: Packet, T: Tables>(packet: &P, tables: &mut T, head: &Head) -> Step {
+    if !is_asked_for(packet, tables, head) {
+        return Step::Done(not_ours(tables));
+    }
+    match head.part {
+        Part::Whole => Step::Within,
+        Part::First | Part::Later => Step::Part,
+    }
+}
+
+/// A server's packet that cannot be sent on: a server may be a client too.
+#[inline(always)]
+fn strange<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head, stop: Stop) -> Step {
+    let is_strange = stop.reason == Reason::NotOurs || stop.reason == Reason::UnknownToServer;
+    if is_strange && is_asked_for(packet, tables, head) {
+        return Step::Within;
+    }
+    Step::Done(settle(packet, tables, head, stop))
 }
 
 /// The host puts the datagram together, for the daemon that stands in between.

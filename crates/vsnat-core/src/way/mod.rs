@@ -5,21 +5,24 @@
 //! established connections should not wade through the rest. [`outer`](mod@outer) has the
 //! steps of the clients' side, [`inner`](mod@inner) those of the servers'. Everything that
 //! is not translated leaves by a [`Stop`], and [`settle`] is the one table that
-//! says what each means.
+//! says what each means. Clients that are no strangers come by [`within`](mod@within).
 
 mod inner;
 mod outer;
+mod within;
 
 use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::dest_state;
 use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, deny, flag};
 
+use crate::clamp;
 use crate::find::{Found, find};
 use crate::icmp;
 use crate::leave;
-use crate::open::is_reuse;
-use crate::parse::{Head, parse};
+use crate::open::{is_reuse, opens};
+use crate::parse::{Head, SYN, parse};
+use crate::pieces::remember;
 use crate::quote::is_error;
 use crate::verdict::{Action, Stop};
 use crate::{Packet, Shared, Tables, Verdict};
@@ -29,6 +32,7 @@ pub use outer::{
     outer, outer_alone, outer_choose, outer_error, outer_expected, outer_open, outer_part,
     outer_refuse, outer_send,
 };
+pub use within::{local, within};
 
 /// Where a packet goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub enum Step {
     Choose,
     Open,
     Send,
+    /// On either side: a SYN of a connection.
+    Begin,
     Alone,
     Refuse,
     /// A server's packet without the short way.
@@ -49,6 +55,12 @@ pub enum Step {
     InnerExpected,
     /// On either side: to the daemon.
     HandOver,
+    /// It may be to a service, but not from the clients' side.
+    Within,
+    /// It is an ICMP error of such a client.
+    ClientError,
+    /// It is a piece of such a client's datagram, whose first one went on.
+    ClientPart,
 }
 
 /// Hands a packet to the host on whose connection the daemon stands in between.
@@ -71,10 +83,57 @@ pub fn hand_over<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdic
     leave::hand_over(tables, settings, &head, &found, now)
 }
 
+/// Sends a SYN of a connection on, from either side, where a service may have
+/// something to say about its segments.
+#[inline(always)]
+pub fn begin<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    let Some(head) = parse(packet) else {
+        return Step::Done(not_ours(tables));
+    };
+    match send_syn(packet, tables, &head) {
+        Ok(verdict) => Step::Done(verdict),
+        Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
+        Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
+    }
+}
+
+#[inline(always)]
+fn send_syn<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    head: &Head,
+) -> Result<Verdict, Stop> {
+    let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
+    let option = clamp::option(packet, tables, head);
+    // Another CPU may have ended it since.
+    let found = find(tables, settings, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
+    remember(packet, tables, head, &found)?;
+    let now = tables.now();
+    leave::send_first(packet, tables, settings, head, found, option, now)
+}
+
+/// The step that sends a packet on whose connection exists.
+#[inline(always)]
+pub(super) fn sending(settings: Shared<Settings>, head: &Head) -> Step {
+    match is_clamped(settings, head) {
+        true => Step::Begin,
+        false => Step::Send,
+    }
+}
+
+/// Whether a packet announces a segment size that some service may lower.
+#[inline(always)]
+pub(crate) fn is_clamped(settings: Shared<Settings>, head: &Head) -> bool {
+    head.flags & SYN != 0 && settings.has(flag::HAS_CLAMP)
+}
+
 /// What is to become of a client's packet on a connection that exists.
 pub(crate) enum Standing {
     /// It goes to the connection's server.
     Goes,
+    /// The same, and it is a SYN: it comes again, or the connection is an old
+    /// one that its port is not to begin anew.
+    Begins,
     /// The client uses its port again.
     Reused,
     /// The server was deleted, and `expire_nodest_conn` is on.
@@ -94,11 +153,15 @@ pub(crate) fn standing<T: Tables>(
     if settings.denied() != 0 && tables.denied(head.key.src) & deny::DENIED != 0 {
         return Err(Stop::drop(Reason::Denied));
     }
-    if is_reuse(tables, settings, head, found) {
-        return Ok(Standing::Reused);
+    let mut goes = Standing::Goes;
+    if opens(head) {
+        if is_reuse(tables, settings, head, found) {
+            return Ok(Standing::Reused);
+        }
+        goes = Standing::Begins;
     }
     match tables.dest(found.slot.dest()) {
-        Some(dest) if dest.state() == dest_state::AVAILABLE => Ok(Standing::Goes),
+        Some(dest) if dest.state() == dest_state::AVAILABLE => Ok(goes),
         Some(_) if settings.has(flag::EXPIRE_NODEST_CONN) => Ok(Standing::ServerGone),
         // IPVS drops in silence what is sent to a server that was deleted.
         Some(_) | None => Err(Stop::drop(Reason::ServerGone)),

@@ -13,11 +13,11 @@ use vsnat_abi::filter::FILTER_VIPS;
 use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, mode, no_server};
 
-use super::{Standing, Step, in_silence, not_ours, other, settle, standing};
-use crate::find::{find, look_up};
+use super::{Standing, Step, in_silence, not_ours, other, sending, settle, standing};
+use crate::find::{Hint, find, find_by, find_opened, look_up};
 use crate::icmp::{self, Kind};
 use crate::leave::{alive, send, send_alone};
-use crate::open::{Closed, Wish, admit, choose, end, open, spare};
+use crate::open::{Closed, Wish, admit, choose, end, no_server, open, opens, spare};
 use crate::parse::{Head, Part, TCP, UDP, parse};
 use crate::persist::Kept;
 use crate::pieces::{later, remember, remember_foreign};
@@ -44,7 +44,11 @@ pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
         Part::Whole => {}
         Part::First | Part::Later => return Step::Part,
     }
-    let Some(found) = find(tables, settings, &head.key) else {
+    let hint = match opens(&head) {
+        true => Hint::LeftOut,
+        false => Hint::Asked,
+    };
+    let Some(found) = find_by(tables, settings, &head.key, hint) else {
         let next = unknown(settings, &head);
         if next == Step::Choose && is_nobodys(tables, settings, &head.key) {
             return Step::Done(not_ours(tables));
@@ -54,7 +58,9 @@ pub fn outer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     let now = tables.now();
     match standing(tables, settings, &head, &found) {
         Ok(Standing::Goes) => {}
-        Ok(Standing::Reused | Standing::ServerGone) | Err(_) => return unknown(settings, &head),
+        Ok(Standing::Begins | Standing::Reused | Standing::ServerGone) | Err(_) => {
+            return unknown(settings, &head);
+        }
     }
     match send(packet, tables, settings, &head, found, now) {
         Ok(verdict) => Step::Done(verdict),
@@ -83,10 +89,14 @@ pub fn outer_choose<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Ste
     let Some(head) = parse(packet) else {
         return Step::Done(not_ours(tables));
     };
-    match decide(packet, tables, &head) {
+    let step = match decide(packet, tables, &head) {
         Ok(step) => step,
         Err(stop) => turn_away(tables, &head, stop),
+    };
+    if let Some(decision) = tables.decision() {
+        decision.forget_within();
     }
+    step
 }
 
 /// Tells the sender what [`outer_choose`] decided that he should know.
@@ -118,7 +128,11 @@ pub fn outer_open<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
         return Step::Done(not_ours(tables));
     };
     match carry_out(tables, &head) {
-        Ok(()) => Step::Send,
+        Ok(step) => step,
+        Err(Reason::SourcePortsExhausted) => {
+            let stop = no_server(&head, Reason::SourcePortsExhausted);
+            turn_away(tables, &head, stop)
+        }
         Err(reason) => {
             tables.count_one_of(reason);
             Step::Done(Verdict::Drop)
@@ -197,6 +211,7 @@ fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> 
         None => Closed::None,
         Some(found) => match standing(tables, settings, head, &found)? {
             Standing::Goes => return Ok(Step::Send),
+            Standing::Begins => return Ok(sending(settings, head)),
             Standing::Reused => Closed::Reused,
             Standing::ServerGone => Closed::ServerGone,
         },
@@ -235,7 +250,8 @@ fn decide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> 
         }
     };
     decision.write(&head.key, &target, &kept, closed);
-    if target.is_one_packet() && head.key.protocol == UDP {
+    // Only a connection remembers whose the port is that a server sees.
+    if target.is_one_packet() && head.key.protocol == UDP && !decision.hides_client() {
         return Ok(Step::Alone);
     }
     Ok(Step::Open)
@@ -267,7 +283,7 @@ fn called_by_client<T: Tables>(tables: &mut T, head: &Head) -> Step {
         closed = match standing(tables, settings, head, &found) {
             Ok(Standing::Reused) => Closed::Reused,
             Ok(Standing::ServerGone) => Closed::ServerGone,
-            Ok(Standing::Goes) | Err(_) => return Step::Choose,
+            Ok(Standing::Goes | Standing::Begins) | Err(_) => return Step::Choose,
         };
     }
     if admit(tables, settings, head).is_err() {
@@ -306,7 +322,7 @@ fn first<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> R
 }
 
 #[inline(always)]
-fn carry_out<T: Tables>(tables: &mut T, head: &Head) -> Result<(), Reason> {
+fn carry_out<T: Tables>(tables: &mut T, head: &Head) -> Result<Step, Reason> {
     let settings = tables.settings().ok_or(Reason::Kernel)?;
     let decision = tables.decision().ok_or(Reason::Kernel)?;
     if !decision.is_for(&head.key) {
@@ -319,7 +335,8 @@ fn carry_out<T: Tables>(tables: &mut T, head: &Head) -> Result<(), Reason> {
         head,
         now: tables.now(),
     };
-    open(tables, &wish, &kept, decision.closed())
+    open(tables, &wish, &kept, decision.closed())?;
+    Ok(sending(settings, head))
 }
 
 #[inline(always)]
@@ -330,7 +347,8 @@ fn send_found<P: Packet, T: Tables>(
 ) -> Result<Verdict, Stop> {
     let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
     // Another CPU may have ended it since.
-    let found = find(tables, settings, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
+    let opened = tables.decision().map_or(0, |decision| decision.opened());
+    let found = find_opened(tables, &head.key, opened).ok_or(Stop::drop(Reason::OpenRace))?;
     remember(packet, tables, head, &found)?;
     let now = tables.now();
     send(packet, tables, settings, head, found, now)

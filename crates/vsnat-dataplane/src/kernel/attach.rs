@@ -50,7 +50,15 @@ pub(super) fn attach(
     interface: &str,
     side: Side,
 ) -> Result<AttachedBy, AttachError> {
-    let name = program_of(side);
+    attach_program(ebpf, pins, interface, program_of(side))
+}
+
+pub(super) fn attach_program(
+    ebpf: &mut Ebpf,
+    pins: &Pins,
+    interface: &str,
+    name: &'static str,
+) -> Result<AttachedBy, AttachError> {
     let refused = |reason: String| AttachError::Refused {
         program: name,
         interface: interface.to_owned(),

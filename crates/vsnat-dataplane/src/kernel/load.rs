@@ -14,6 +14,7 @@ use crate::kernel::error::{map_reason, program_reason};
 use crate::kernel::maps::KernelMaps;
 use crate::kernel::object::{self, Object};
 use crate::kernel::pins::Pins;
+use crate::kernel::side_by_side::load_all;
 use crate::kernel::trial;
 use crate::kernel::{DataPlane, OpenOptions, Origin, ProgramInfo};
 use crate::{Backend, Limits, OpenError, Plane, Timeouts};
@@ -33,8 +34,12 @@ const INNER_ERROR: &str = "vsnat_inner_error";
 const INNER_REST: &str = "vsnat_inner_rest";
 const INNER_PART: &str = "vsnat_inner_part";
 const INNER_EXPECTED: &str = "vsnat_inner_expected";
+const BEGIN: &str = "vsnat_begin";
 const HAND_OVER: &str = "vsnat_hand_over";
-const PROGRAMS: [&str; 16] = [
+/// Attached to the loopback interface.
+pub(super) const LOCAL: &str = "vsnat_local";
+const WITHIN: &str = "vsnat_within";
+const PROGRAMS: [&str; 19] = [
     OUTER,
     OUTER_EXPECTED,
     OUTER_CHOOSE,
@@ -49,7 +54,10 @@ const PROGRAMS: [&str; 16] = [
     INNER_PART,
     INNER_ERROR,
     INNER_EXPECTED,
+    BEGIN,
     HAND_OVER,
+    LOCAL,
+    WITHIN,
     ARM,
 ];
 const ARM: &str = "vsnat_arm";
@@ -120,7 +128,7 @@ pub(super) fn open(options: &OpenOptions) -> Result<(DataPlane, Origin), OpenErr
 pub fn program_infos(object: Option<PathBuf>) -> Result<Vec<ProgramInfo>, OpenError> {
     let object = object::read(object.as_deref())?;
     let mut ebpf = load(&object, &Limits::default(), None)?;
-    load_programs(&mut ebpf)?;
+    load_all(&mut ebpf, &PROGRAMS)?;
     for name in ACCELERATORS {
         let loaded = xdp(&mut ebpf, name);
         loaded.map_err(|reason| OpenError::Program {
@@ -265,7 +273,7 @@ fn load_over(
     adopted: bool,
 ) -> Result<(DataPlane, Origin), OpenError> {
     let mut ebpf = load(object, &options.limits, Some(pins))?;
-    load_programs(&mut ebpf)?;
+    load_all(&mut ebpf, &PROGRAMS)?;
     link_steps(&mut ebpf)?;
     let maps = KernelMaps::new(&mut ebpf, &options.limits)?;
     let running = maps.memory().sweep.read(0).map_or(0, |sweep| sweep.version);
@@ -340,17 +348,6 @@ fn load(object: &Object, limits: &Limits, pins: Option<&Pins>) -> Result<Ebpf, O
     Ok(loader.load(&object.bytes)?)
 }
 
-fn load_programs(ebpf: &mut Ebpf) -> Result<(), OpenError> {
-    for name in PROGRAMS {
-        let loaded = classifier(ebpf, name)?.load();
-        loaded.map_err(|error| OpenError::Program {
-            program: name.to_owned(),
-            reason: program_reason(&error),
-        })?;
-    }
-    Ok(())
-}
-
 /// Tells the programs what they go on with. The map's pin keeps its entries; a
 /// program that is still attached goes on with the new ones,
 /// whose layout is the same.
@@ -373,6 +370,8 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         (step::INNER_PART, INNER_PART),
         (step::INNER_EXPECTED, INNER_EXPECTED),
         (step::HAND_OVER, HAND_OVER),
+        (step::BEGIN, BEGIN),
+        (step::WITHIN, WITHIN),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));

@@ -13,6 +13,7 @@ mod mapping;
 mod maps;
 mod object;
 mod pins;
+mod side_by_side;
 mod trial;
 
 use aya::Ebpf;
@@ -35,6 +36,9 @@ pub use footprint::MapFootprint;
 pub use load::program_infos;
 use trial::Frames;
 pub use trial::{Frame, Program, Timed};
+
+/// The interface that every network namespace has.
+pub const LOOPBACK: &str = "lo";
 
 /// What to open, and how large.
 #[derive(Clone, Debug)]
@@ -99,6 +103,12 @@ impl DataPlane {
     /// version where one is attached.
     pub fn attach(&mut self, interface: &str, side: Side) -> Result<AttachedBy, AttachError> {
         attach::attach(&mut self.ebpf, &self.pins, interface, side)
+    }
+
+    /// Attaches to the loopback interface, where the host's own packets to its
+    /// own addresses pass.
+    pub fn attach_loopback(&mut self) -> Result<AttachedBy, AttachError> {
+        attach::attach_program(&mut self.ebpf, &self.pins, LOOPBACK, load::LOCAL)
     }
 
     /// Puts XDP in front of TC where that is asked for or pays, and takes it
@@ -221,6 +231,11 @@ impl DataPlane {
         self.plane.set_own_networks(networks)
     }
 
+    /// See [`Plane::set_sources`].
+    pub fn set_sources(&mut self, addresses: &[Ipv4Net]) {
+        self.plane.set_sources(addresses);
+    }
+
     /// See [`Plane::forget_next_hops`].
     pub fn forget_next_hops(&mut self) {
         self.plane.forget_next_hops();
@@ -280,10 +295,10 @@ impl DataPlane {
     /// The same, with the mark that the packet leaves with.
     pub fn marking_run(
         &mut self,
-        side: Side,
+        program: Program,
         frame: &Frame<'_>,
     ) -> Result<(i32, Vec<u8>, u32), AttachError> {
-        trial::run_marking(&mut self.ebpf, side, frame)
+        trial::run_marking(&mut self.ebpf, program, frame)
     }
 
     /// The same for any program.

@@ -7,7 +7,7 @@ use vsnat_api::Side;
 
 use crate::AttachError;
 use crate::kernel::error::{chain, program_reason};
-use crate::kernel::load::{classifier, program_of, xdp, xdp_of};
+use crate::kernel::load::{LOCAL, classifier, program_of, xdp, xdp_of};
 
 /// The kernel runs a test on nothing shorter than an Ethernet header.
 const SHORTEST_FRAME: [u8; 14] = [0; 14];
@@ -25,6 +25,8 @@ const XDP_DROP: &str = "vsnat_xdp_drop";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     Side(Side),
+    /// At the loopback interface.
+    Local,
     /// Redirects, and does nothing else.
     Bare,
     /// In front of a side's program, in XDP.
@@ -82,7 +84,7 @@ pub(super) fn run(
 /// The same for a program at TC, and the mark that it left.
 pub(super) fn run_marking(
     ebpf: &mut Ebpf,
-    side: Side,
+    program: Program,
     frame: &Frame<'_>,
 ) -> Result<(i32, Vec<u8>, u32), AttachError> {
     let mut out = vec![0; frame.bytes.len() + HEADROOM];
@@ -93,7 +95,7 @@ pub(super) fn run_marking(
         ctx_out: Some(&mut context),
         ..TestRunOptions::new()
     };
-    let result = run_with(ebpf, Program::Side(side), frame, options)?;
+    let result = run_with(ebpf, program, frame, options)?;
     out.truncate(result.data_size_out as usize);
     let mut mark = [0; 4];
     mark.copy_from_slice(&context[SKB_MARK..SKB_MARK + 4]);
@@ -157,6 +159,7 @@ fn run_with(
 ) -> Result<TestRunResult, AttachError> {
     let (name, is_xdp) = match program {
         Program::Side(side) => (program_of(side), false),
+        Program::Local => (LOCAL, false),
         Program::Bare => (BARE, false),
         Program::Xdp(side) => (xdp_of(side), true),
         Program::BareXdp => (XDP_BARE, true),

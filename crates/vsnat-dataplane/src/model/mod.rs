@@ -129,11 +129,18 @@ impl Model {
 
     /// A packet arrives from the servers.
     pub fn inner(&mut self, packet: &mut ModelPacket) -> Verdict {
-        match way::inner(packet, self) {
+        let step = match way::inner(packet, self) {
             Step::Error => way::inner_error(packet, self),
             Step::Part => way::inner_part(packet, self),
-            step => self.go_on(packet, step),
-        }
+            step => step,
+        };
+        self.go_on(packet, step)
+    }
+
+    /// A packet of the host arrives at one of its own addresses.
+    pub fn local(&mut self, packet: &mut ModelPacket) -> Verdict {
+        let step = way::local(packet, self);
+        self.go_on(packet, step)
     }
 
     /// From step to step, as the kernel does.
@@ -145,6 +152,7 @@ impl Model {
                 Step::Choose => way::outer_choose(packet, self),
                 Step::Open => way::outer_open(packet, self),
                 Step::Send => way::outer_send(packet, self),
+                Step::Begin => way::begin(packet, self),
                 Step::HandOver => Step::Done(way::hand_over(packet, self)),
                 Step::Alone => Step::Done(way::outer_alone(packet, self)),
                 Step::Rest => way::inner_rest(packet, self),
@@ -152,7 +160,10 @@ impl Model {
                 Step::Error => Step::Done(way::outer_error(packet, self)),
                 Step::Part => way::outer_part(packet, self),
                 Step::OuterExpected => way::outer_expected(packet, self),
-                Step::InnerExpected => Step::Done(way::inner_expected(packet, self)),
+                Step::InnerExpected => way::inner_expected(packet, self),
+                Step::Within => way::within(packet, self),
+                Step::ClientError => Step::Done(way::outer_error(packet, self)),
+                Step::ClientPart => way::outer_part(packet, self),
             }
         }
     }

@@ -18,7 +18,7 @@ use vsnat_core::Shared;
 use crate::Backend;
 use crate::backend::Totals;
 use crate::plane::servers::counted;
-use crate::plane::services::key_to_kernel;
+use crate::plane::services::{clamp_in, key_to_kernel};
 use crate::plane::{Known, Plane};
 use crate::timeouts::state_of;
 
@@ -159,6 +159,8 @@ impl<B: Backend> Plane<B> {
             persistence: known.persistence,
             one_packet: known.one_packet,
             helper: known.helper,
+            mss_clamp: clamp_in(&service),
+            source: known.source,
         };
         ServiceView {
             spec,

@@ -18,6 +18,7 @@ mod served;
 mod servers;
 mod services;
 mod settings;
+mod sources;
 mod space;
 mod tables;
 mod views;
@@ -28,6 +29,7 @@ use ipnet::Ipv4Net;
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_api::{
     Command, CommandError, Helper, MarkRule, Persistence, Scheduler, SchedulerFlags, ServiceKey,
+    Source,
 };
 
 use crate::plane::expect::Expectations;
@@ -35,6 +37,7 @@ use crate::plane::filters::Filters;
 use crate::plane::presence::Presence;
 use crate::plane::roster::Roster;
 use crate::plane::served::ServedBy;
+use crate::plane::sources::Sources;
 use crate::plane::space::Space;
 use crate::{Backend, BackendError};
 
@@ -56,6 +59,7 @@ pub struct Plane<B> {
     marks: Vec<MarkRule>,
     served_by: ServedBy,
     expectations: Expectations,
+    sources: Sources,
 }
 
 /// A service that is in force.
@@ -67,6 +71,7 @@ struct Known {
     persistence: Option<Persistence>,
     one_packet: bool,
     helper: Option<Helper>,
+    source: Source,
     /// Destinations, newest first.
     dests: Vec<u32>,
     /// View written last, as a number within the service's views.
@@ -89,6 +94,7 @@ impl<B: Backend> Plane<B> {
             marks: Vec::new(),
             served_by: ServedBy::new(),
             expectations: Expectations::default(),
+            sources: Sources::default(),
         };
         plane.adopt();
         plane

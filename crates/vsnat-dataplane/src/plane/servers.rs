@@ -71,6 +71,8 @@ impl<B: Backend> Plane<B> {
             order: self.next_order,
             idle_since: 0,
             baseline,
+            source: self.sources.towards(*server.address.ip()),
+            zero2: 0,
         };
         self.write_dest(index, dest);
         let standing = self.standing(&known);

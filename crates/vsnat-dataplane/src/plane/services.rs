@@ -6,10 +6,14 @@ use std::net::Ipv4Addr;
 use vsnat_abi::destination::dest_state;
 use vsnat_abi::net::{Be16, Be32};
 
-use vsnat_abi::service::{NO_VIEW, Service, ServiceKey4, VIEWS_PER_SERVICE, service_flag};
+use vsnat_abi::service::{
+    NO_VIEW, SEGMENT_AS_IT_IS, SEGMENT_BY_PATH, Service, ServiceKey4, VIEWS_PER_SERVICE,
+    service_flag,
+};
 use vsnat_abi::time::{coarse_span_from_ms, ms_from_coarse};
 use vsnat_api::{
-    CommandError, Mark, Persistence, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec,
+    CommandError, Mark, MssClamp, Persistence, Protocol, Scheduler, SchedulerFlags, Segment,
+    ServiceKey, ServiceSpec, Source,
 };
 
 use crate::Backend;
@@ -30,7 +34,7 @@ impl<B: Backend> Plane<B> {
             flags: self.flags_of(spec),
             persistence: persistence_of(spec),
             netmask: netmask_of(spec),
-            zero: 0,
+            segment: segment_of(spec),
             order: self.next_order,
             used: 1,
             residue: [0; 5],
@@ -43,6 +47,7 @@ impl<B: Backend> Plane<B> {
             persistence: spec.persistence,
             one_packet: spec.one_packet,
             helper: spec.helper,
+            source: spec.source,
             dests: Vec::new(),
             view: 0,
         };
@@ -69,6 +74,7 @@ impl<B: Backend> Plane<B> {
             persistence: spec.persistence,
             one_packet: spec.one_packet,
             helper: spec.helper,
+            source: spec.source,
             ..before.clone()
         };
         if known.scheduler != before.scheduler || known.flags != before.flags {
@@ -89,6 +95,7 @@ impl<B: Backend> Plane<B> {
             service.flags = self.flags_of(spec);
             service.persistence = persistence_of(spec);
             service.netmask = netmask_of(spec);
+            service.segment = segment_of(spec);
             self.write_service(index, service);
         }
     }
@@ -185,6 +192,7 @@ impl<B: Backend> Plane<B> {
             persistence: persistence_in(service),
             one_packet: service.flags & service_flag::ONE_PACKET != 0,
             helper: helped::asked(service),
+            source: source_in(service),
             dests: dests.into_iter().map(|(_, dest)| dest).collect(),
             view: view.unwrap_or(0) % VIEWS_PER_SERVICE,
         };
@@ -218,6 +226,10 @@ impl<B: Backend> Plane<B> {
         if spec.one_packet {
             flags |= service_flag::ONE_PACKET;
         }
+        match spec.source {
+            Source::Client => {}
+            Source::Director => flags |= service_flag::SOURCE,
+        }
         flags
     }
 
@@ -245,6 +257,33 @@ fn persistence_of(spec: &ServiceSpec) -> u32 {
 fn netmask_of(spec: &ServiceSpec) -> Be32 {
     let netmask = spec.persistence.map(|p| p.netmask);
     Be32::from_bytes(netmask.unwrap_or(Persistence::EVERY_CLIENT).octets())
+}
+
+fn segment_of(spec: &ServiceSpec) -> u32 {
+    match spec.mss_clamp {
+        None => SEGMENT_AS_IT_IS,
+        Some(MssClamp::Path) => SEGMENT_BY_PATH,
+        Some(MssClamp::To(segment)) => u32::from(segment.get()),
+    }
+}
+
+/// What [`segment_of`] wrote.
+pub(super) fn clamp_in(service: &Service) -> Option<MssClamp> {
+    match service.segment {
+        SEGMENT_AS_IT_IS => None,
+        SEGMENT_BY_PATH => Some(MssClamp::Path),
+        bytes => {
+            let segment = u16::try_from(bytes).ok().and_then(Segment::new);
+            segment.map(MssClamp::To)
+        }
+    }
+}
+
+fn source_in(service: &Service) -> Source {
+    match service.flags & service_flag::SOURCE {
+        0 => Source::Client,
+        _ => Source::Director,
+    }
 }
 
 fn persistence_in(service: &Service) -> Option<Persistence> {

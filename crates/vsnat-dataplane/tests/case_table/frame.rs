@@ -48,6 +48,15 @@ impl Frame {
         }
     }
 
+    /// Of the host to one of its own addresses.
+    pub fn local(src: ([u8; 4], u16), dst: ([u8; 4], u16)) -> Self {
+        Frame {
+            src_mac: [0; 6],
+            dst_mac: [0; 6],
+            ..Frame::outer(src, dst)
+        }
+    }
+
     pub fn ttl(mut self, ttl: u8) -> Self {
         self.ttl = ttl;
         self

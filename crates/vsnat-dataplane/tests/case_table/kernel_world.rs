@@ -13,7 +13,7 @@ use vsnat_api::{
     SettingName, Side,
 };
 use vsnat_dataplane::{
-    DataPlane, ExpectError, Frame, Lane, Limits, OpenOptions, Origin, Program, Proxied,
+    DataPlane, ExpectError, Frame, LOOPBACK, Lane, Limits, OpenOptions, Origin, Program, Proxied,
 };
 
 use super::{Arriving, Fate, INNER_MTU, LISTENED_PORT, World};
@@ -159,6 +159,21 @@ impl KernelWorld {
         }
     }
 
+    fn run_at_tc(&mut self, program: Program, frame: &Frame<'_>) -> (Fate, Vec<u8>) {
+        let (action, bytes, mark) = self
+            .plane
+            .marking_run(program, frame)
+            .unwrap_or_else(|e| panic!("{e}"));
+        let fate = match action {
+            TC_ACT_UNSPEC if mark == TO_HOST_MARK => Fate::ToHost,
+            TC_ACT_UNSPEC => Fate::Pass,
+            TC_ACT_SHOT => Fate::Drop,
+            TC_ACT_REDIRECT => Fate::Sent,
+            other => panic!("the program answered {other}"),
+        };
+        (fate, bytes)
+    }
+
     fn state(&self) -> State {
         let connections = self.connections().into_iter();
         State {
@@ -269,18 +284,16 @@ impl World for KernelWorld {
             return (Fate::Sent, bytes);
         }
         let frame = self.frame(side, frame);
-        let (action, bytes, mark) = self
-            .plane
-            .marking_run(side, &frame)
-            .unwrap_or_else(|e| panic!("{e}"));
-        let fate = match action {
-            TC_ACT_UNSPEC if mark == TO_HOST_MARK => Fate::ToHost,
-            TC_ACT_UNSPEC => Fate::Pass,
-            TC_ACT_SHOT => Fate::Drop,
-            TC_ACT_REDIRECT => Fate::Sent,
-            other => panic!("the program answered {other}"),
+        self.run_at_tc(Program::Side(side), &frame)
+    }
+
+    fn run_local(&mut self, frame: &Arriving) -> (Fate, Vec<u8>) {
+        let frame = Frame {
+            bytes: &frame.bytes,
+            ifindex: index(LOOPBACK),
+            segment_size: frame.segment_size,
         };
-        (fate, bytes)
+        self.run_at_tc(Program::Local, &frame)
     }
 
     fn apply(&mut self, command: &Command) -> Result<(), CommandError> {
@@ -306,6 +319,11 @@ impl World for KernelWorld {
     fn set_own_networks(&mut self, networks: &[&str]) {
         let networks: Vec<_> = networks.iter().map(|n| n.parse().unwrap()).collect();
         self.plane.set_own_networks(&networks).unwrap();
+    }
+
+    fn set_sources(&mut self, addresses: &[&str]) {
+        let addresses: Vec<_> = addresses.iter().map(|n| n.parse().unwrap()).collect();
+        self.plane.set_sources(&addresses);
     }
 
     fn let_icmp_recover(&mut self) {

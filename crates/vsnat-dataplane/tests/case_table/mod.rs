@@ -14,6 +14,7 @@ pub mod all_ports;
 pub mod association_frame;
 pub mod associations;
 pub mod cases;
+pub mod clamp;
 pub mod errors;
 pub mod expected;
 pub mod frame;
@@ -30,6 +31,7 @@ pub mod talk;
 pub mod thresholds;
 pub mod timed;
 pub mod wire;
+pub mod within;
 
 use std::net::SocketAddrV4;
 
@@ -77,12 +79,16 @@ impl From<Vec<u8>> for Arriving {
 /// A director with one outer and one inner link.
 pub trait World {
     fn run(&mut self, side: Side, frame: &Arriving) -> (Fate, Vec<u8>);
+    /// A packet of the host to one of its own addresses.
+    fn run_local(&mut self, frame: &Arriving) -> (Fate, Vec<u8>);
     fn apply(&mut self, command: &Command) -> Result<(), CommandError>;
     fn services(&self) -> Vec<ServiceView>;
     fn connections(&self) -> Vec<ConnectionView>;
     fn count(&self, reason: &str) -> u64;
     /// Sources that cannot come from the outer side, besides the usual ones.
     fn set_own_networks(&mut self, networks: &[&str]);
+    /// The director's addresses that servers may see.
+    fn set_sources(&mut self, addresses: &[&str]);
     /// The next ICMP message may be sent again.
     fn let_icmp_recover(&mut self);
     /// A client address that no other case uses.

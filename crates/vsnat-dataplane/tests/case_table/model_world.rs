@@ -15,6 +15,7 @@ use super::{
 
 const OUTER_INDEX: u32 = 2;
 const INNER_INDEX: u32 = 3;
+const LOOPBACK_INDEX: u32 = 1;
 
 pub struct ModelWorld {
     pub plane: Plane<Model>,
@@ -57,13 +58,19 @@ impl World for ModelWorld {
             Side::Outer => self.plane.backend_mut().outer(&mut packet),
             Side::Inner => self.plane.backend_mut().inner(&mut packet),
         };
-        let fate = match verdict {
-            Verdict::Pass => Fate::Pass,
-            Verdict::ToHost => Fate::ToHost,
-            Verdict::Drop => Fate::Drop,
-            Verdict::Redirect { .. } | Verdict::Neighbour { .. } => Fate::Sent,
+        (fate(verdict), packet.bytes)
+    }
+
+    fn run_local(&mut self, frame: &Arriving) -> (Fate, Vec<u8>) {
+        let mut packet = ModelPacket {
+            bytes: frame.bytes.clone(),
+            ingress: LOOPBACK_INDEX,
+            kind: Kind::Host,
+            segment_size: frame.segment_size,
+            routes: routes(),
         };
-        (fate, packet.bytes)
+        let verdict = self.plane.backend_mut().local(&mut packet);
+        (fate(verdict), packet.bytes)
     }
 
     fn apply(&mut self, command: &Command) -> Result<(), CommandError> {
@@ -86,6 +93,11 @@ impl World for ModelWorld {
     fn set_own_networks(&mut self, networks: &[&str]) {
         let networks: Vec<_> = networks.iter().map(|n| n.parse().unwrap()).collect();
         self.plane.set_own_networks(&networks).unwrap();
+    }
+
+    fn set_sources(&mut self, addresses: &[&str]) {
+        let addresses: Vec<_> = addresses.iter().map(|n| n.parse().unwrap()).collect();
+        self.plane.set_sources(&addresses);
     }
 
     fn let_icmp_recover(&mut self) {
@@ -130,12 +142,31 @@ impl World for ModelWorld {
     }
 }
 
+fn fate(verdict: Verdict) -> Fate {
+    match verdict {
+        Verdict::Pass => Fate::Pass,
+        Verdict::ToHost => Fate::ToHost,
+        Verdict::Drop => Fate::Drop,
+        Verdict::Redirect { .. } | Verdict::Neighbour { .. } => Fate::Sent,
+    }
+}
+
 fn routes() -> Routes {
     let mac = |m: [u8; 6]| u64::from_le_bytes([m[0], m[1], m[2], m[3], m[4], m[5], 0, 0]);
     let gateway = Be32::from_bytes([198, 51, 100, 254]);
     Routes {
         sockets: vec![LISTENED_PORT],
         routes: vec![
+            (
+                "198.51.100.1/32".parse().unwrap(),
+                Route::Neighbour {
+                    ifindex: LOOPBACK_INDEX,
+                    next_hop: Be32::ZERO,
+                    dst_mac: 0,
+                    src_mac: 0,
+                    mtu: u16::MAX,
+                },
+            ),
             (
                 "10.9.0.0/24".parse().unwrap(),
                 Route::Neighbour {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use vsnat_api::{ServerStanding, ServerStandings, Services, Standing};
+use vsnat_api::{ServerStanding, ServerStandings, Services, Source, Standing};
 
 use super::Place;
 use super::member::Member;
@@ -16,7 +16,7 @@ pub(super) fn of(
 ) -> ServerStandings {
     let mut servers = Vec::new();
     for service in &services.services {
-        let key = service.spec.key;
+        let (key, source) = (service.spec.key, service.spec.source);
         // As they were added: the schedulers see them the other way round.
         for server in service.servers.iter().rev() {
             let place = (key, server.spec.address);
@@ -32,9 +32,10 @@ pub(super) fn of(
                 standing: Standing::In,
                 since_s: None,
                 why: "nobody checks it".to_owned(),
+                source,
             };
             if let Some(member) = members.get(&place) {
-                standing = of_member(place, member, now);
+                standing = of_member(place, member, source, now);
                 standing.weight = server.spec.weight;
             }
             servers.push(standing);
@@ -42,12 +43,12 @@ pub(super) fn of(
         let out = members
             .iter()
             .filter(|((service, _), m)| *service == key && !m.is_in());
-        servers.extend(out.map(|(place, member)| of_member(*place, member, now)));
+        servers.extend(out.map(|(place, member)| of_member(*place, member, source, now)));
     }
     ServerStandings { servers }
 }
 
-fn of_member(place: Place, member: &Member, now: Instant) -> ServerStanding {
+fn of_member(place: Place, member: &Member, source: Source, now: Instant) -> ServerStanding {
     let (service, address) = place;
     ServerStanding {
         service,
@@ -57,5 +58,6 @@ fn of_member(place: Place, member: &Member, now: Instant) -> ServerStanding {
         standing: member.standing,
         since_s: Some(now.saturating_duration_since(member.since).as_secs()),
         why: member.why.clone(),
+        source,
     }
 }

@@ -10,6 +10,7 @@ pub mod diversion;
 pub mod events;
 pub mod forwarding;
 pub mod link;
+pub mod loopback;
 pub mod masquerade;
 pub mod neighbours;
 pub mod news;

@@ -103,12 +103,14 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
     // The kernel keeps fifteen bytes of a name.
     let wanted = [
         "vsnat_arm",
+        "vsnat_begin",
         "vsnat_hand_over",
         "vsnat_inner",
         "vsnat_inner_err",
         "vsnat_inner_exp",
         "vsnat_inner_par",
         "vsnat_inner_res",
+        "vsnat_local",
         "vsnat_outer",
         "vsnat_outer_alo",
         "vsnat_outer_cho",
@@ -118,6 +120,7 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
         "vsnat_outer_par",
         "vsnat_outer_ref",
         "vsnat_outer_sen",
+        "vsnat_within",
     ];
     assert_eq!(names, wanted);
 }

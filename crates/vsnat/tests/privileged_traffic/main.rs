@@ -25,4 +25,5 @@ mod refusals;
 mod scenario;
 mod strangers;
 mod untouched;
+mod within;
 mod xdp;
