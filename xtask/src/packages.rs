@@ -31,7 +31,7 @@ struct Row {
     purposes: &'static [Purpose],
 }
 
-const TABLE: [Row; 23] = [
+const TABLE: [Row; 24] = [
     Row {
         program: "ip",
         package: "iproute2",
@@ -165,6 +165,12 @@ const TABLE: [Row; 23] = [
         program: "dnsmasq",
         package: "dnsmasq-base",
         why: "is another DHCP server on the link, which the director must notice",
+        purposes: &[Purpose::Test],
+    },
+    Row {
+        program: "systemd-analyze",
+        package: "systemd",
+        why: "reads the unit that `vsnat init` writes",
         purposes: &[Purpose::Test],
     },
     Row {

@@ -40,7 +40,8 @@ pub enum Reason {
     TtlExceeded = 15,
     /// Refused: larger than the next link takes, and not to be fragmented.
     FragmentationNeeded = 16,
-    /// Dropped: larger than the next link takes.
+    /// Larger than the next link takes, and may be fragmented: the host does it,
+    /// and it is forwarded or returned too. Of a one-packet service: dropped.
     TooBig = 17,
     /// Dropped: no route to the next hop.
     NoRoute = 18,

@@ -10,7 +10,8 @@ pub struct Dest {
     pub address: Be32,
     /// Zero stands for the port of the service.
     pub port: Be16,
-    pub zero: u16,
+    /// One of [`forwarding`].
+    pub forwarding: u16,
     /// The service it serves, or served when it was deleted.
     pub service: ServiceKey4,
     /// One of [`dest_state`].
@@ -37,6 +38,14 @@ pub struct Dest {
 }
 
 const _: () = assert!(size_of::<Dest>() == 104);
+
+/// How packets reach a server.
+pub mod forwarding {
+    /// They are translated, and its answers too.
+    pub const MASQUERADE: u16 = 0;
+    /// They are sent to it as they are; its answers never come by here.
+    pub const ROUTE: u16 = 1;
+}
 
 pub mod dest_state {
     pub const FREE: u32 = 0;

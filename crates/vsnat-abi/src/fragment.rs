@@ -9,7 +9,8 @@ use crate::net::{Be16, Be32};
 pub const FRAGMENTS: u32 = 8_192;
 
 /// What the pieces of one datagram have in common (RFC 791 §3.2). Its value is
-/// the [`crate::flow::FlowRef`] of its connection, or [`FOREIGN`].
+/// the [`crate::flow::FlowRef`] of its connection, maybe with [`DIVIDED`], or
+/// [`FOREIGN`].
 #[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FragmentKey4 {
@@ -25,3 +26,7 @@ const _: () = assert!(size_of::<FragmentKey4>() == 12);
 
 /// The datagram belongs to no connection: its pieces are the host's.
 pub const FOREIGN: u64 = u64::MAX - 1;
+
+/// The first piece was too large for the next link, and the host divides it: so
+/// the others are the host's too. A bit that no reference has.
+pub const DIVIDED: u64 = 1 << 62;

@@ -61,7 +61,9 @@ pub mod step {
     pub const BEGIN: u32 = 13;
     /// A client on the servers' side, or the director itself as one.
     pub const WITHIN: u32 = 14;
-    pub const COUNT: u32 = 15;
+    /// Either side: a packet that the host is to divide.
+    pub const DIVIDE: u32 = 15;
+    pub const COUNT: u32 = 16;
 }
 
 /// Names of the maps, as the programs declare them and as they are pinned.

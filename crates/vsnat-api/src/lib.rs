@@ -11,6 +11,7 @@ mod connection;
 mod dhcp;
 mod listing;
 mod mark;
+mod nat;
 mod scheduler;
 mod segment;
 mod service;
@@ -26,13 +27,18 @@ pub use listing::{
     ServerView, ServiceView, Services, Settings, Side, Status, SweeperView, TableView, Timeouts,
 };
 pub use mark::{Mark, MarkError, MarkRule, PortRange, PortRangeError};
+pub use nat::{
+    Forward, Nat, NatCounters, NatDirection, NatEnd, NatFlow, NatFlows, NatForward, NatNetwork,
+    NatSource,
+};
 pub use scheduler::{ParseNameError, Scheduler, SchedulerFlags};
 pub use segment::{MssClamp, MssClampError, Segment};
 pub use service::{
-    Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Source, Weight, WeightError,
+    Forwarding, Helper, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Source, Weight,
+    WeightError,
 };
 pub use setting::{Setting, SettingError, SettingName};
-pub use standing::{ServerStanding, ServerStandings, Standing};
+pub use standing::{Growing, ServerStanding, ServerStandings, Standing};
 
 /// Folder of the API sockets: one `NAME.sock` for each running director.
 pub const RUN_DIR: &str = "/run/vsnat";

@@ -279,11 +279,36 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// How packets reach a real server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Forwarding {
+    /// Translated, and its answers too: `Masq` in listings.
+    #[default]
+    Masquerade,
+    /// As they are, in a frame of its own: the server has the VIP itself, and
+    /// answers past the director. `Route` in listings.
+    Route,
+}
+
+impl Forwarding {
+    pub const ALL: [Forwarding; 2] = [Forwarding::Masquerade, Forwarding::Route];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Forwarding::Masquerade => "masquerade",
+            Forwarding::Route => "route",
+        }
+    }
+}
+
 /// A real server as it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerSpec {
     /// Private address; port 0 stands for the port of the service.
     pub address: SocketAddrV4,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub forwarding: Forwarding,
     pub weight: Weight,
     /// With so many connections it takes no new one; 0: no limit.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -301,6 +326,7 @@ impl ServerSpec {
     pub const fn new(address: SocketAddrV4, weight: Weight) -> Self {
         ServerSpec {
             address,
+            forwarding: Forwarding::Masquerade,
             weight,
             upper_threshold: 0,
             lower_threshold: 0,
@@ -312,6 +338,10 @@ impl ServerSpec {
     pub const fn has_ordered_thresholds(&self) -> bool {
         self.lower_threshold <= self.upper_threshold
     }
+}
+
+fn is_default(forwarding: &Forwarding) -> bool {
+    *forwarding == Forwarding::default()
 }
 
 fn is_zero(value: &u32) -> bool {

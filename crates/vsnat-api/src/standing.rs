@@ -32,7 +32,17 @@ pub struct ServerStanding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_s: Option<u64>,
     pub why: String,
+    /// Where its weight is still growing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growing: Option<Growing>,
     /// Whose address it sees.
     #[serde(default, skip_serializing_if = "Source::is_client")]
     pub source: Source,
+}
+
+/// What a weight grows to, and how long it still does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Growing {
+    pub to: Weight,
+    pub within_s: u64,
 }

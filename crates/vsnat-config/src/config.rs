@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
-use vsnat_api::{Attach, ConnectionState, MarkRule, ServerSpec, ServiceSpec, Setting};
+use vsnat_api::{Attach, ConnectionState, Forward, MarkRule, ServerSpec, ServiceSpec, Setting};
 
 use crate::timeouts::{self, SETTABLE_STATES};
-use crate::{Desired, Dhcp, DirectorName, desired};
+use crate::{Desired, Dhcp, DirectorName, NetworkMasquerade, desired};
 
 /// Everything a file says. What it leaves out has its default here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,12 @@ pub struct Config {
     pub inner: Vec<String>,
     /// Each VIP with the prefix it is put on the outer interface with.
     pub vips: Vec<Ipv4Net>,
+    pub vips_in_use: VipsInUse,
     pub masquerade: Masquerade,
+    /// Networks whose traffic leaves in another way than `masquerade` says.
+    pub network_masquerades: Vec<NetworkMasquerade>,
+    /// Outer ports that lead to one host inside.
+    pub forwards: Vec<Forward>,
     /// By which way packets are taken from each of the interfaces.
     pub attach: BTreeMap<String, Attach>,
     /// Source prefixes whose service traffic is refused.
@@ -57,6 +62,11 @@ impl Config {
             ("inner", self.inner == other.inner),
             ("vips", self.vips == other.vips),
             ("masquerade", self.masquerade == other.masquerade),
+            (
+                "[[masquerade]]",
+                self.network_masquerades == other.network_masquerades,
+            ),
+            ("[[forward]]", self.forwards == other.forwards),
             ("attach", self.attach == other.attach),
             ("[dhcp]", self.dhcp == other.dhcp),
             (
@@ -79,6 +89,13 @@ impl Config {
         timeouts.retain(|state, _| !SETTABLE_STATES.contains(state));
         timeouts
     }
+}
+
+/// What to do about a VIP that a neighbour has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VipsInUse {
+    Refuse,
+    Take,
 }
 
 /// Whose own traffic leaves by the address of the outer interface.

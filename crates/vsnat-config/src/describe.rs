@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use vsnat_api::{Command, ServerSpec, ServiceSpec, SetTimeouts, Source};
+use vsnat_api::{Command, Forwarding, ServerSpec, ServiceSpec, SetTimeouts, Source};
 
 /// One readable line for a command, as a difference is shown.
 pub fn describe(command: &Command) -> String {
@@ -65,11 +65,15 @@ fn manner(spec: &ServiceSpec) -> String {
 fn share(server: &ServerSpec) -> String {
     let ServerSpec {
         address,
+        forwarding,
         weight,
         upper_threshold,
         lower_threshold,
     } = server;
     let mut text = format!("server {address} weight {}", weight.get());
+    if *forwarding != Forwarding::default() {
+        let _ = write!(text, " by {}", forwarding.name());
+    }
     if *upper_threshold > 0 {
         let _ = write!(text, " thresholds {upper_threshold} {lower_threshold}");
     }

@@ -12,13 +12,14 @@ use crate::address;
 use crate::attach;
 use crate::mistake::Notes;
 use crate::section::{Section, kind};
-use crate::{DirectorName, Masquerade};
+use crate::{DirectorName, Masquerade, VipsInUse};
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "name",
     "outer",
     "inner",
     "vips",
+    "force_vips",
     "masquerade",
     "deny",
     "attach",
@@ -33,6 +34,7 @@ pub(crate) struct Director {
     pub outer: Option<String>,
     pub inner: Vec<String>,
     pub vips: Vec<Ipv4Net>,
+    pub vips_in_use: VipsInUse,
     pub masquerade: Masquerade,
     pub deny: Vec<Ipv4Net>,
     pub attach: BTreeMap<String, Attach>,
@@ -49,6 +51,7 @@ pub(crate) fn read(section: &Section, notes: &mut Notes) -> Option<Director> {
         inner,
         outer,
         vips: vips(section, notes),
+        vips_in_use: vips_in_use(section, notes),
         masquerade: masquerade(section, notes),
         deny: deny(section, notes),
     })
@@ -159,6 +162,21 @@ fn vips(section: &Section, notes: &mut Notes) -> Vec<Ipv4Net> {
         }
     }
     vips
+}
+
+fn vips_in_use(section: &Section, notes: &mut Notes) -> VipsInUse {
+    let Some(value) = section.value("force_vips") else {
+        return VipsInUse::Refuse;
+    };
+    match value.get_ref() {
+        DeValue::Boolean(true) => VipsInUse::Take,
+        DeValue::Boolean(false) => VipsInUse::Refuse,
+        other => {
+            let message = format!("force_vips must be true or false, not {}", kind(other));
+            notes.add(value.span(), message);
+            VipsInUse::Refuse
+        }
+    }
 }
 
 fn masquerade(section: &Section, notes: &mut Notes) -> Masquerade {

@@ -5,7 +5,9 @@ use toml::de::DeTable;
 use crate::director::{self, Director};
 use crate::mistake::Notes;
 use crate::section::Section;
-use crate::{Config, Mistakes, dhcp, limits, marks, services, settings, timeouts};
+use crate::{
+    Config, Mistakes, dhcp, forward, limits, marks, masquerade, services, settings, timeouts,
+};
 
 const DIRECTOR: &str = "[director]";
 const LIMITS: &str = "[limits]";
@@ -13,6 +15,8 @@ const TIMEOUTS: &str = "[timeouts]";
 const SETTINGS: &str = "[settings]";
 const MARK: &str = "[[mark]]";
 const SERVICE: &str = "[[service]]";
+const MASQUERADE: &str = "[[masquerade]]";
+const FORWARD: &str = "[[forward]]";
 const DHCP: &str = "[dhcp]";
 
 /// Reads the text of `file`; the name only serves the messages.
@@ -38,7 +42,15 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
     let root = Section::new("the file", document.get_ref(), 0..0);
     root.check_keys(
         &[
-            "director", "limits", "timeouts", "settings", "mark", "service", "dhcp",
+            "director",
+            "limits",
+            "timeouts",
+            "settings",
+            "mark",
+            "service",
+            "dhcp",
+            "masquerade",
+            "forward",
         ],
         notes,
     );
@@ -73,11 +85,17 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
     let dhcp = Section::of(&root, DHCP, notes);
     let dhcp = dhcp.map(|section| dhcp::read(&section, &names, notes));
 
+    let sections = Section::all_of(&root, MASQUERADE, "masquerade", notes);
+    let network_masquerades = masquerade::read(&sections, notes);
+    let sections = Section::all_of(&root, FORWARD, "forward", notes);
+    let forwards = forward::read(&sections, &services, &marks, notes);
+
     let Director {
         name,
         outer,
         inner,
         vips,
+        vips_in_use,
         masquerade,
         deny,
         attach,
@@ -87,7 +105,10 @@ fn read(text: &str, notes: &mut Notes) -> Option<Config> {
         outer: outer?,
         inner,
         vips,
+        vips_in_use,
         masquerade,
+        network_masquerades,
+        forwards,
         attach,
         deny,
         limits,

@@ -6,7 +6,7 @@ use std::ops::{Range, RangeInclusive};
 
 use ipnet::Ipv4Net;
 use toml::Spanned;
-use vsnat_api::{ServerSpec, Weight};
+use vsnat_api::{Forwarding, ServerSpec, Weight};
 
 use crate::address;
 use crate::mistake::Notes;
@@ -15,7 +15,13 @@ use crate::services::Context;
 
 const SERVER: &str = "[[service.server]]";
 
-const KEYS: [&str; 4] = ["address", "weight", "upper_threshold", "lower_threshold"];
+const KEYS: [&str; 5] = [
+    "address",
+    "forwarding",
+    "weight",
+    "upper_threshold",
+    "lower_threshold",
+];
 
 /// The packet path looks for the next server of a service in so many steps.
 const MAX_SERVERS_OF_SERVICE: usize = 4_096;
@@ -34,6 +40,7 @@ pub(crate) fn read(
     let mut seen: BTreeMap<SocketAddrV4, Range<usize>> = BTreeMap::new();
     for section in Section::all_of(service, SERVER, "server", notes) {
         section.check_keys(&KEYS, notes);
+        let forwarding = forwarding(&section, notes);
         let weight = weight(&section, notes);
         let (upper_threshold, lower_threshold) = thresholds(&section, notes);
         let Some(address) = server_address(&section, service_port, context, notes) else {
@@ -55,8 +62,15 @@ pub(crate) fn read(
             notes.add(span, message);
             continue;
         }
+        if forwarding == Forwarding::Route && service_port.is_some_and(|p| p != address.port()) {
+            let message = "packets to a server with forwarding = \"route\" keep their port; \
+                           leave the server's out";
+            notes.add(span, message);
+            continue;
+        }
         let spec = ServerSpec {
             address,
+            forwarding,
             weight,
             upper_threshold,
             lower_threshold,
@@ -97,6 +111,25 @@ fn server_address(
     }
     let port = port.or(service_port)?;
     Some(Spanned::new(text.span(), SocketAddrV4::new(address, port)))
+}
+
+fn forwarding(section: &Section, notes: &mut Notes) -> Forwarding {
+    if section.value("forwarding").is_none() {
+        return Forwarding::default();
+    }
+    let Some(text) = section.text("forwarding", notes) else {
+        return Forwarding::default();
+    };
+    let mut all = Forwarding::ALL.into_iter();
+    let found = all.find(|forwarding| forwarding.name() == *text.get_ref());
+    found.unwrap_or_else(|| {
+        let message = format!(
+            "there is no forwarding \"{}\"; there are \"masquerade\" and \"route\"",
+            text.get_ref()
+        );
+        notes.add(text.span(), message);
+        Forwarding::default()
+    })
 }
 
 fn weight(section: &Section, notes: &mut Notes) -> Weight {

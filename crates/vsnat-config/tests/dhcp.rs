@@ -224,6 +224,28 @@ fn machines_become_servers() {
 }
 
 #[test]
+fn a_weight_that_grows() {
+    let rule = |lines: &str| {
+        format!(
+            "{WEB}{NETWORK}[[dhcp.enrol]]\nservice = \"web\"\nhost_name = \"*\"\n\
+             slow_start = \"30s\"\n{lines}"
+        )
+    };
+    let config = read(&rule("weight = 100")).unwrap();
+    assert_eq!(config.dhcp.unwrap().enrolments[0].slow_start_s, 30);
+    for weight in ["", "weight = 1"] {
+        mistake(&rule(weight), 10, &["slow_start needs a weight to grow to"]);
+    }
+    let soon = rule("weight = 100").replace("30s", "soon");
+    mistake(&soon, 10, &["no duration"]);
+    in_reservation(
+        "mac = \"52:54:00:00:00:01\"\naddress = \"10.0.100.11\"\nslow_start = \"9s\"",
+        3,
+        &["without enrol"],
+    );
+}
+
+#[test]
 fn machines_that_cannot_become_servers() {
     let rule = |lines: &str| format!("{WEB}{NETWORK}[[dhcp.enrol]]\n{lines}");
     mistake(

@@ -9,6 +9,7 @@ use vsnat_abi::service::{SEGMENT_AS_IT_IS, SEGMENT_BY_PATH};
 
 use crate::checksum::fold16;
 use crate::find::Found;
+use crate::leave::stays;
 use crate::parse::Head;
 use crate::{Checksum, Loop, Packet, Round, RouteQuery, Tables};
 
@@ -68,7 +69,12 @@ fn limit<P: Packet, T: Tables>(packet: &mut P, tables: &T, head: &Head, found: &
     if asked != SEGMENT_BY_PATH {
         return asked as u16;
     }
-    let there = found.other.reversed();
+    let mut there = found.other.reversed();
+    if stays(&head.key, &there)
+        && let Some(server) = tables.dest(found.slot.dest())
+    {
+        there.dst = server.address();
+    }
     let (there, back) = (
         packet.mtu(&query(head, &there)),
         packet.mtu(&query(head, &head.key.reversed())),

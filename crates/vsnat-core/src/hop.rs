@@ -69,8 +69,6 @@ impl Way {
 }
 
 const MAC_MASK: u64 = 0xffff_ffff_ffff;
-/// An MTU nobody told; larger than any packet.
-const MTU_UNKNOWN: u16 = u16::MAX;
 
 /// What a new connection starts with: the way that was last asked towards
 /// its server or its client.
@@ -167,7 +165,8 @@ pub(crate) fn ask<P: Packet, T: Tables>(
             Next::Asked {
                 ifindex,
                 next_hop,
-                mtu: MTU_UNKNOWN,
+                // The first packet to a neighbour may be too large too.
+                mtu: packet.mtu(query),
             },
             NO_HOP,
         ),

@@ -7,12 +7,11 @@ use vsnat_abi::net::Be32;
 use vsnat_abi::settings::Settings;
 use vsnat_abi::time::Coarse;
 
-use crate::clamp::clamp;
 use crate::find::Found;
 use crate::hop::{self, Next, Way};
 use crate::icmp::{Answer, Kind};
 use crate::parse::{ETH_LEN, FRONT_IP, Head, Part};
-use crate::rewrite::{Macs, translate, write_macs};
+use crate::rewrite::{Macs, translate, translate_for_host, write_macs};
 use crate::track::track;
 use crate::verdict::Stop;
 use crate::{Packet, RouteQuery, Shared, Tables, Verdict};
@@ -52,31 +51,6 @@ pub(crate) fn send<P: Packet, T: Tables>(
         None => another_way(packet, tables, generation, head, &found, &to, now),
     };
     fits(packet, head, &next, vip)?;
-    go(packet, tables, settings, head, found, next, now)
-}
-
-/// The same for a SYN, whose segment size may be lowered where the option
-/// stands that announces it.
-#[inline(always)]
-pub(crate) fn send_first<P: Packet, T: Tables>(
-    packet: &mut P,
-    tables: &mut T,
-    settings: Shared<Settings>,
-    head: &Head,
-    found: Found,
-    option: u32,
-    now: Coarse,
-) -> Result<Verdict, Stop> {
-    let vip = vip(head, found.direction, &found.other);
-    alive(head, vip)?;
-    let way = found.slot.way(found.direction);
-    if way.is_to_host() {
-        return Err(Stop::pass(Reason::Proxied));
-    }
-    let to = found.other.reversed();
-    let next = way_out(packet, tables, settings, head, &found, &to, now);
-    fits(packet, head, &next, vip)?;
-    clamp(packet, tables, head, &found, option).ok_or(Stop::drop(Reason::Kernel))?;
     go(packet, tables, settings, head, found, next, now)
 }
 
@@ -121,6 +95,34 @@ pub(crate) fn hand_over<T: Tables>(
     }
 }
 
+/// The host's own stack gets the packet translated: it routes it once more, and
+/// divides it for the next link.
+#[inline(always)]
+pub(crate) fn to_be_divided<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: Found,
+    now: Coarse,
+) -> Result<(), Stop> {
+    if head.ttl <= 1 {
+        return Err(Stop::drop(Reason::TtlExceeded));
+    }
+    let to = found.other.reversed();
+    let (slot, word, direction) = (found.slot, found.word, found.direction);
+    let dest = slot.dest();
+    if stays(&head.key, &to) {
+        // To the host it would be a packet for itself.
+        return Err(Stop::drop(Reason::TooBig));
+    }
+    if head.part != Part::Later {
+        track(tables, settings, slot, word, direction, head, now);
+    }
+    account(tables, direction, dest, head);
+    translate_for_host(packet, head, &to).ok_or(Stop::drop(Reason::Kernel))
+}
+
 /// The way of a connection that has none, or an old one: the one that others
 /// of its server or client found lately, or the kernel's answer. A way keeps
 /// the time when it was asked, so none lives longer by being handed on.
@@ -141,7 +143,8 @@ fn another_way<P: Packet, T: Tables>(
         slot.set_way(direction, lately);
         return next;
     }
-    let (next, way) = ask(packet, tables, generation, head, to, now);
+    let end = end(tables, head, slot.dest(), to);
+    let (next, way) = ask(packet, tables, generation, head, to, end, now);
     slot.set_way(direction, way);
     hop::remember(tables, direction, slot.dest(), client, way);
     next
@@ -208,7 +211,8 @@ pub(crate) fn send_alone<P: Packet, T: Tables>(
     let next = match hop::cached(tables, way, generation, now) {
         Some(next) => next,
         None => {
-            let (next, way) = ask(packet, tables, generation, head, &to, now);
+            let end = end(tables, head, passage.dest, &to);
+            let (next, way) = ask(packet, tables, generation, head, &to, end, now);
             hop::remember(tables, passage.direction, passage.dest, client, way);
             next
         }
@@ -243,6 +247,25 @@ fn client(head: &Head, direction: Direction, to: &FlowKey4) -> Be32 {
     }
 }
 
+/// Whether a packet keeps its addresses: its server has the VIP itself.
+#[inline(always)]
+pub(crate) fn stays(from: &FlowKey4, to: &FlowKey4) -> bool {
+    from.dst == to.dst && from.src == to.src
+}
+
+/// Where a packet goes to: a server that takes it as it came has an address of
+/// its own, which the packet does not name.
+#[inline(always)]
+fn end<T: Tables>(tables: &T, head: &Head, dest: u32, to: &FlowKey4) -> Be32 {
+    if !stays(&head.key, to) {
+        return to.dst;
+    }
+    match tables.dest(dest) {
+        Some(server) => server.address(),
+        None => to.dst,
+    }
+}
+
 #[inline(always)]
 fn ask<P: Packet, T: Tables>(
     packet: &mut P,
@@ -250,13 +273,14 @@ fn ask<P: Packet, T: Tables>(
     generation: u16,
     head: &Head,
     to: &FlowKey4,
+    end: Be32,
     now: Coarse,
 ) -> (Next, Way) {
     let query = RouteQuery {
         protocol: to.protocol,
         tos: head.tos,
         src: to.src,
-        dst: to.dst,
+        dst: end,
         src_port: to.src_port,
         dst_port: to.dst_port,
     };

@@ -5,7 +5,7 @@
 //! flow or another CPU was first.
 
 use vsnat_abi::counters::Reason;
-use vsnat_abi::destination::dest_state;
+use vsnat_abi::destination::{dest_state, forwarding};
 use vsnat_abi::flow::{Direction, FlowKey4, FlowRef};
 use vsnat_abi::net::Be16;
 use vsnat_abi::settings::{Settings, deny, flag, mode};
@@ -414,6 +414,8 @@ fn claim_reply<T: Tables>(
     match tables.insert_flow(&reply, reference) {
         Inserted::Yes => return CLAIMED,
         Inserted::Full => return Opened::FULL,
+        // Nobody would translate another port back.
+        Inserted::Exists if is_as_it_came(&wish.head.key, &reply) => return Opened::PORTS,
         Inserted::Exists => {}
     }
     let search = Search {
@@ -472,6 +474,9 @@ pub(crate) fn reply_key<T: Tables>(
     if server.service() != target.key {
         return None;
     }
+    if server.forwarding() == forwarding::ROUTE {
+        return Some(head.key.reversed());
+    }
     // As in IPVS a template's client who asks for another port than the
     // service's own gets that port of the server.
     let own_port = target.key.port == head.key.dst_port || !target.is_persistent();
@@ -488,6 +493,13 @@ pub(crate) fn reply_key<T: Tables>(
         head.key.src,
         head.key.src_port,
     ))
+}
+
+/// Whether the packets of a connection reach their server as they come: then
+/// its answers, which are never seen, would be the client's packets reversed.
+#[inline(always)]
+pub(crate) fn is_as_it_came(forward: &FlowKey4, reply: &FlowKey4) -> bool {
+    forward.dst == reply.src
 }
 
 #[inline(always)]

@@ -8,7 +8,7 @@
 
 use vsnat_abi::counters::Reason;
 use vsnat_abi::flow::{Direction, FlowRef};
-use vsnat_abi::fragment::{FOREIGN, FragmentKey4};
+use vsnat_abi::fragment::{DIVIDED, FOREIGN, FragmentKey4};
 use vsnat_abi::net::Be16;
 
 use crate::find::Found;
@@ -31,6 +31,9 @@ pub(crate) fn later<P: Packet, T: Tables>(
     if reference >= FOREIGN {
         return Err(stray(reference, towards));
     }
+    if reference & DIVIDED != 0 {
+        return Err(Stop::drop(Reason::TooBig));
+    }
     let Some(found) = prove(tables, head, FlowRef::from_raw(reference), towards) else {
         return Err(stray(UNKNOWN, towards));
     };
@@ -43,6 +46,37 @@ pub(crate) fn later<P: Packet, T: Tables>(
 pub(crate) fn is_of_client<P: Packet, T: Tables>(packet: &mut P, tables: &T, head: &Head) -> bool {
     let reference = tables.fragment(&key(packet, head)).unwrap_or(UNKNOWN);
     reference < FOREIGN && FlowRef::from_raw(reference).direction() == Direction::Forward
+}
+
+/// The connection of a piece whose first was divided.
+#[inline(always)]
+pub(crate) fn first_of<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &T,
+    head: &Head,
+) -> Option<Found> {
+    let reference = tables.fragment(&key(packet, head))?;
+    if reference >= FOREIGN {
+        return None;
+    }
+    let reference = FlowRef::from_raw(reference);
+    prove(tables, head, reference, reference.direction())
+}
+
+/// The host gets all pieces of a datagram or none: its connection tracking
+/// puts them together first.
+#[inline(always)]
+pub(crate) fn remember_divided<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    head: &Head,
+    found: &Found,
+) {
+    if head.part == Part::Whole {
+        return;
+    }
+    let reference = FlowRef::new(found.index, found.word.generation(), found.direction);
+    tables.put_fragment(&key(packet, head), reference.raw() | DIVIDED);
 }
 
 /// Offset of the datagram's number in a frame.

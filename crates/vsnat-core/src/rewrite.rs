@@ -62,6 +62,24 @@ pub(crate) fn translate<P: Packet>(
     patch_transport(packet, head, to, addresses)
 }
 
+/// The same for a packet that the host's stack sends on, and makes older itself.
+#[inline(always)]
+pub(crate) fn translate_for_host<P: Packet>(
+    packet: &mut P,
+    head: &Head,
+    to: &FlowKey4,
+) -> Option<()> {
+    let front = packet.front::<FRONT_IP>()?;
+    let before = load16(front, 22);
+    let [ttl, protocol] = before.bytes();
+    let after = Be16::from_bytes([ttl.wrapping_add(1), protocol]);
+    let younger = u32::from(!before.raw()) + u32::from(after.raw());
+    let checksum = patch(load16(front, 24).raw(), younger);
+    store16(front, 22, after);
+    store16(front, 24, Be16::from_raw(checksum));
+    translate(packet, head, to, None)
+}
+
 #[inline(always)]
 pub(crate) fn write_macs<const N: usize>(front: &mut [u8; N], macs: Macs) {
     store32(front, 0, Be32::from_raw(macs.dst as u32));

@@ -10,6 +10,7 @@ use vsnat_abi::slot::{Slot, SlotWord, state};
 use vsnat_abi::time::Coarse;
 
 use crate::counts::recount;
+use crate::open::is_as_it_came;
 use crate::parse::{ACK, FIN, Head, RST, SCTP, SYN, TCP, UDP};
 use crate::{Shared, Tables, persist, sctp};
 
@@ -110,6 +111,39 @@ const SECURE_IN_ACK: u64 = row([ES, ES, ES, SR, FW, TW, CL, CW, CL, LI, SA]);
 const SECURE_IN_RST: u64 = row([CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL]);
 const SECURE_OUT_SYN: u64 = row([SS, ES, SS, SA, SS, SS, SS, SS, SS, LI, SA]);
 
+// Where the server's answers are not seen: the client's FIN may be the second
+// one, and a reset is believed in SYNACK.
+const ONLY_IN_FIN: u64 = row([CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW]);
+const ONLY_IN_RST: u64 = row([CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL]);
+const SECURE_ONLY_IN_SYN: u64 = row([SA, ES, ES, SR, SA, SA, SA, SA, SA, SA, SA]);
+
+/// The state after a client's segment, of a connection whose answers take
+/// another way.
+#[inline(always)]
+pub const fn tcp_next_unanswered(guard: Guard, from: u32, event: Event) -> u32 {
+    let row = match (guard, event) {
+        (Guard::Secure, Event::Syn) => SECURE_ONLY_IN_SYN,
+        (Guard::Normal, Event::Syn) => IN_SYN,
+        (Guard::Normal | Guard::Secure, Event::Fin) => ONLY_IN_FIN,
+        (Guard::Normal | Guard::Secure, Event::Ack) => IN_ACK,
+        (Guard::Normal | Guard::Secure, Event::Rst) => ONLY_IN_RST,
+        (Guard::Normal | Guard::Secure, Event::Nothing) => return state::CLOSE,
+    };
+    (row >> ((from & 0xf) * 4)) as u32 & 0xf
+}
+
+/// Whether the table for unanswered connections says something else than the
+/// others; only then is it asked which of them counts.
+#[inline(always)]
+const fn may_differ(guard: Guard, direction: Direction, event: Event) -> bool {
+    match (guard, direction, event) {
+        (_, Direction::Reply, _) => false,
+        (Guard::Secure, Direction::Forward, _) => true,
+        (Guard::Normal, Direction::Forward, Event::Fin | Event::Rst) => true,
+        (Guard::Normal, Direction::Forward, Event::Syn | Event::Ack | Event::Nothing) => false,
+    }
+}
+
 /// The state after a TCP segment, by either table.
 #[inline(always)]
 pub const fn tcp_next_guarded(guard: Guard, from: u32, direction: Direction, event: Event) -> u32 {
@@ -175,13 +209,20 @@ pub(crate) fn opening_state(settings: Shared<Settings>, head: &Head) -> (u32, Co
 fn next(
     guard: Guard,
     settings: Shared<Settings>,
+    slot: Shared<Slot>,
     from: u32,
     direction: Direction,
     head: &Head,
 ) -> (u32, Coarse) {
     match head.key.protocol {
         TCP => {
-            let next = tcp_next_guarded(guard, from, direction, Event::of(head.flags));
+            let event = Event::of(head.flags);
+            let next =
+                if may_differ(guard, direction, event) && is_as_it_came(&head.key, &slot.reply()) {
+                    tcp_next_unanswered(guard, from, event)
+                } else {
+                    tcp_next_guarded(guard, from, direction, event)
+                };
             (next, settings.timeout(next))
         }
         SCTP => {
@@ -213,7 +254,7 @@ pub(crate) fn track<T: Tables>(
     }
     let guard = guard(tables, settings);
     for _ in 0..ATTEMPTS {
-        let (next, timeout) = next(guard, settings, word.state(), direction, head);
+        let (next, timeout) = next(guard, settings, slot, word.state(), direction, head);
         let deadline = now.wrapping_add(timeout);
         if next == word.state() && is_near(word.deadline(), deadline, timeout) {
             return;

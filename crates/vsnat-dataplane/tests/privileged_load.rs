@@ -24,6 +24,7 @@ fn the_verifier_accepts_every_program() {
             "vsnat_inner_error",
             "vsnat_inner_expected",
             "vsnat_begin",
+            "vsnat_divide",
             "vsnat_hand_over",
             "vsnat_local",
             "vsnat_within",

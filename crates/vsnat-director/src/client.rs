@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 use tokio::runtime::{self, Runtime};
 use vsnat_api::{
     Command, CommandError, CommandRequest, CommandResponse, ConnectionView, Deny, DhcpLeases,
-    Marks, RUN_DIR, ServerStandings, Services, Settings, Status, Timeouts,
+    Marks, Nat, RUN_DIR, ServerStandings, Services, Settings, Status, Timeouts,
 };
 use vsnat_config::DirectorName;
 use vsnat_dataplane::DataPlane;
@@ -173,6 +173,10 @@ impl Client {
 
     pub fn dhcp_leases(&self) -> Result<DhcpLeases, ClientError> {
         self.get("/v1/dhcp/leases")
+    }
+
+    pub fn nat(&self) -> Result<Nat, ClientError> {
+        self.get("/v1/nat")
     }
 
     /// One result for each command, in their order.

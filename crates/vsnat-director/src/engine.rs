@@ -21,6 +21,7 @@ use crate::check::check;
 use crate::estimator::Estimator;
 use crate::host::address;
 use crate::host::masquerade::{self, Rules};
+use crate::nat;
 use crate::preflight;
 use crate::reconcile;
 use crate::record::Record;
@@ -226,13 +227,14 @@ impl Engine {
             return;
         };
         let keys = parts.data_plane.service_keys();
-        let rules = preflight::masquerade_rules(config, name, &addresses, keys);
+        let marks = parts.data_plane.marks();
+        let rules = preflight::masquerade_rules(config, name, &addresses, keys, &marks);
         if rules == parts.rules {
             return;
         }
         let table = masquerade::table_of(name);
         let result = match &rules {
-            Some(rules) if rules.ports.is_empty() => {
+            Some(rules) if rules.lack_ports() => {
                 tracing::error!(
                     "no source port is left for masquerade; the rules stay as they are"
                 );
@@ -275,7 +277,11 @@ fn memory(data_plane: &DataPlane) -> u64 {
 /// Whether the ports of the services may be others after a command.
 fn changes_ports(command: &Command) -> bool {
     match command {
-        Command::AddService(_) | Command::DeleteService(_) | Command::Clear => true,
+        Command::AddService(_)
+        | Command::DeleteService(_)
+        | Command::Clear
+        // A port that its packets took can be forwarded again.
+        | Command::MarkDelete(_) => true,
         Command::EditService(_)
         | Command::AddServer { .. }
         | Command::EditServer { .. }
@@ -285,14 +291,14 @@ fn changes_ports(command: &Command) -> bool {
         | Command::DenyDelete(_)
         | Command::SetTimeouts(_)
         | Command::Set(_)
-        | Command::MarkAdd(_)
-        | Command::MarkDelete(_) => false,
+        | Command::MarkAdd(_) => false,
     }
 }
 
 impl Parts {
     fn apply(&mut self, command: &Command, config: &Config) -> Result<(), CommandError> {
         check(command, config)?;
+        nat::check(command, config, &self.data_plane)?;
         self.data_plane.apply(command)?;
         tracing::info!("command: {}", vsnat_config::describe(command));
         if let Command::Zero(service) = command {

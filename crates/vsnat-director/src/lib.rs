@@ -9,6 +9,7 @@
 // Hidden modules are open to this crate's privileged tests, which are programs
 // of their own, and `host` to `vsnat doctor`; they promise nothing to anybody
 // else.
+mod announcements;
 mod api;
 mod check;
 mod client;
@@ -22,6 +23,7 @@ mod ftp;
 pub mod host;
 mod lanes;
 mod lock;
+mod nat;
 #[doc(hidden)]
 pub mod netns;
 mod paths;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use ipnet::Ipv4Net;
 use thiserror::Error;
-use vsnat_api::ServiceKey;
-use vsnat_config::{Config, DirectorName, Masquerade};
+use vsnat_api::{Forward, MarkRule, NatSource, ServiceKey};
+use vsnat_config::{Config, DirectorName, Masquerade, VipsInUse};
 use vsnat_dataplane::DataPlane;
 
 use crate::host::address::{self, InterfaceAddress};
@@ -16,7 +16,7 @@ use crate::host::link::{self, Link};
 use crate::host::masquerade::{self, PortRange, Rules};
 use crate::host::sysctl::Setting;
 use crate::host::tool::ToolError;
-use crate::host::{arp, forwarding, loopback, neighbours};
+use crate::host::{arp, forwarding, loopback, neighbours, own_source};
 use crate::record::Record;
 
 /// The kernel's own types: without them there are no BPF timers.
@@ -47,8 +47,8 @@ pub enum PreflightError {
         outer: String,
     },
     #[error(
-        "VIP {vip} is in use by the neighbour {mac} on {outer}; remove it from that host, or \
-         choose another VIP"
+        "VIP {vip} is in use by the neighbour {mac} on {outer}; remove it from that host, choose \
+         another VIP, or write force_vips = true to take it all the same"
     )]
     VipInUse {
         vip: Ipv4Addr,
@@ -91,6 +91,15 @@ pub enum PreflightError {
     #[error("the kernel refuses the masquerade rules, so its nftables lacks something: {source}")]
     Masquerade { source: ToolError },
     #[error(
+        "{section} names {address}, which is neither a VIP nor on {outer}; write one that is, or \
+         add it to vips"
+    )]
+    NotOnOuter {
+        section: &'static str,
+        address: Ipv4Addr,
+        outer: String,
+    },
+    #[error(
         "no source port is left for masquerade: the services take every port from 1024 on; remove \
          one, or write masquerade = false"
     )]
@@ -116,12 +125,16 @@ pub struct Host {
     pub addresses: Vec<InterfaceAddress>,
     /// VIPs that have to be put on the outer interface.
     pub absent: Vec<InterfaceAddress>,
+    /// Whether the outer interface promotes addresses.
+    pub promotion: Setting,
     pub bpffs: Bpffs,
     pub forwarding: Vec<Setting>,
     /// Neighbour timers of the inner interfaces.
     pub neighbours: Vec<Setting>,
     /// Switches of the loopback interface.
     pub loopback: Vec<Setting>,
+    /// `accept_local` of the inner interfaces.
+    pub own_sources: Vec<Setting>,
 }
 
 /// Checks everything that can be checked beforehand. `record` is that of a
@@ -141,39 +154,59 @@ pub fn check(
 
     let addresses = address::all().map_err(|source| looking("addresses", source))?;
     let absent = absent_vips(config, &found_by_others(config, record, &addresses))?;
-    unused_on_link(outer, &absent)?;
+    unused_on_link(config, outer, &absent)?;
     masquerade_possible(config, name, record, &addresses)?;
+    let promotion = address::promotion(&config.outer);
+    let promotion = promotion.map_err(|source| looking("promotion of addresses", source))?;
     let forwarding = forwarding::found().map_err(|source| looking("IPv4 forwarding", source))?;
     forwarding_possible(config, &forwarding)?;
     let neighbours = neighbours::found(config.inner.iter().map(String::as_str))
         .map_err(|source| looking("neighbour timers", source))?;
     let loopback = loopback::found().map_err(|source| looking("the loopback interface", source))?;
+    let own_sources = own_source::found(config.inner.iter().map(String::as_str))
+        .map_err(|source| looking("accept_local", source))?;
     warn(config, &chosen, &addresses);
     Ok(Host {
         outer: outer.clone(),
         addresses,
         absent,
+        promotion,
         bpffs,
         forwarding,
         neighbours,
         loopback,
+        own_sources,
     })
 }
 
 /// The rules that these services and addresses ask for; none when nothing is
-/// to be masqueraded.
+/// to be translated. A port that a service takes is not forwarded.
 pub fn masquerade_rules(
     config: &Config,
     name: &DirectorName,
     addresses: &[InterfaceAddress],
     services: impl IntoIterator<Item = ServiceKey>,
+    marks: &[MarkRule],
 ) -> Option<Rules> {
+    let chosen = config.network_masquerades.iter();
+    let chosen = chosen.map(|choice| (choice.network, choice.source));
     let networks = match &config.masquerade {
         Masquerade::Off => Vec::new(),
         Masquerade::Networks(networks) => networks.clone(),
-        Masquerade::InnerNetworks => inner_networks(config, addresses),
+        Masquerade::InnerNetworks => masqueraded_networks(config, addresses),
     };
-    if networks.is_empty() {
+    // What a file says of one network comes before what it says of all.
+    let others = networks
+        .into_iter()
+        .map(|network| (network, NatSource::Auto));
+    let mut networks: Vec<(Ipv4Net, NatSource)> = chosen.collect();
+    networks.extend(others.filter(|(network, _)| is_unchosen(config, *network)));
+    let services: Vec<ServiceKey> = services.into_iter().collect();
+    let is_free = |forward: &&Forward| {
+        vsnat_config::taken_by(forward, services.iter().copied(), marks).is_none()
+    };
+    let forwards: Vec<Forward> = config.forwards.iter().filter(is_free).copied().collect();
+    if networks.is_empty() && forwards.is_empty() {
         return None;
     }
     let services: Vec<u16> = services.into_iter().filter_map(port_of).collect();
@@ -186,8 +219,19 @@ pub fn masquerade_rules(
         table: masquerade::table_of(name),
         outer: config.outer.clone(),
         networks,
-        ports: whole.without(services),
+        ports: whole.without(services.into_iter().chain(forwarded(config))),
+        forwards,
     })
+}
+
+/// Whether no choice of the file is about all of a network.
+fn is_unchosen(config: &Config, network: Ipv4Net) -> bool {
+    let mut chosen = config.network_masquerades.iter();
+    !chosen.any(|choice| choice.network.contains(&network))
+}
+
+fn forwarded(config: &Config) -> impl Iterator<Item = u16> {
+    config.forwards.iter().map(|forward| forward.address.port())
 }
 
 /// The port of a service; those by mark have none.
@@ -200,6 +244,21 @@ pub fn inner_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<Ip
     let networks = config.inner.iter();
     let networks = networks.flat_map(|inner| address::networks_of(inner, addresses));
     Ipv4Net::aggregate(&networks.collect())
+}
+
+/// As [`inner_networks`], but each by itself, since each is counted by itself.
+fn masqueraded_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<Ipv4Net> {
+    let networks = config.inner.iter();
+    let networks = networks.flat_map(|inner| address::networks_of(inner, addresses));
+    let mut networks: Vec<Ipv4Net> = networks.collect();
+    networks.sort();
+    networks.dedup();
+    let is_inside = |one: &Ipv4Net| networks.iter().any(|n| n != one && n.contains(one));
+    networks
+        .iter()
+        .copied()
+        .filter(|one| !is_inside(one))
+        .collect()
 }
 
 fn kernel() -> Result<Bpffs, PreflightError> {
@@ -324,7 +383,13 @@ fn absent_vips(
     Ok(absent)
 }
 
-fn unused_on_link(outer: &Link, absent: &[InterfaceAddress]) -> Result<(), PreflightError> {
+/// Whether no neighbour has the VIPs that are to be taken, or the file says to
+/// take them all the same.
+pub fn unused_on_link(
+    config: &Config,
+    outer: &Link,
+    absent: &[InterfaceAddress],
+) -> Result<(), PreflightError> {
     if absent.is_empty() || !outer.is_running() {
         return Ok(());
     }
@@ -334,11 +399,18 @@ fn unused_on_link(outer: &Link, absent: &[InterfaceAddress]) -> Result<(), Prefl
         return Ok(());
     };
     let mac: Vec<String> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-    Err(PreflightError::VipInUse {
+    let in_use = PreflightError::VipInUse {
         vip,
         mac: mac.join(":"),
         outer: outer.name.clone(),
-    })
+    };
+    match config.vips_in_use {
+        VipsInUse::Refuse => Err(in_use),
+        VipsInUse::Take => {
+            tracing::warn!("{in_use}; taken all the same, as force_vips says");
+            Ok(())
+        }
+    }
 }
 
 fn masquerade_possible(
@@ -348,10 +420,11 @@ fn masquerade_possible(
     addresses: &[InterfaceAddress],
 ) -> Result<(), PreflightError> {
     let keys = config.services.iter().map(|service| service.spec.key);
-    let Some(rules) = masquerade_rules(config, name, addresses, keys) else {
+    let Some(rules) = masquerade_rules(config, name, addresses, keys, &config.marks) else {
         return Ok(());
     };
-    if rules.ports.is_empty() {
+    addresses_present(config, addresses)?;
+    if rules.lack_ports() {
         return Err(PreflightError::NoPortLeft);
     }
     let table = &rules.table;
@@ -364,6 +437,37 @@ fn masquerade_possible(
         ToolError::Failed { .. } => PreflightError::Masquerade { source },
         ToolError::Missing { .. } | ToolError::Io { .. } => PreflightError::Tool(source),
     })
+}
+
+/// Whether packets to the addresses that the host translates come here.
+fn addresses_present(
+    config: &Config,
+    addresses: &[InterfaceAddress],
+) -> Result<(), PreflightError> {
+    let sources = config.network_masquerades.iter();
+    let sources = sources.filter_map(|choice| match choice.source {
+        NatSource::Address(address) => Some(("[[masquerade]]", address)),
+        NatSource::Auto | NatSource::Keep => None,
+    });
+    let forwards = config.forwards.iter();
+    let forwards = forwards.map(|forward| ("[[forward]]", *forward.address.ip()));
+    let is_here = |address: Ipv4Addr| {
+        let is_vip = config.vips.iter().any(|vip| vip.addr() == address);
+        let found =
+            |a: &InterfaceAddress| a.interface == config.outer && a.address.addr() == address;
+        is_vip || addresses.iter().any(found)
+    };
+    match sources
+        .chain(forwards)
+        .find(|(_, address)| !is_here(*address))
+    {
+        None => Ok(()),
+        Some((section, address)) => Err(PreflightError::NotOnOuter {
+            section,
+            address,
+            outer: config.outer.clone(),
+        }),
+    }
 }
 
 fn looking(what: &'static str, source: io::Error) -> PreflightError {

@@ -36,6 +36,10 @@ pub struct Record {
     pub interfaces: Vec<String>,
     /// Addresses that were absent and are put there, in the order of adding.
     pub added_addresses: Vec<InterfaceAddress>,
+    /// Whether the outer interface promotes addresses, as found: taking one off
+    /// switches that on for a moment.
+    #[serde(default)]
+    pub promotion: Vec<Setting>,
     /// Every forwarding switch as found.
     pub forwarding: Vec<Setting>,
     /// The neighbour timers of the inner interfaces as found.
@@ -44,6 +48,9 @@ pub struct Record {
     /// The loopback interface's switch as found.
     #[serde(default)]
     pub loopback: Vec<Setting>,
+    /// `accept_local` of the inner interfaces as found.
+    #[serde(default)]
+    pub own_sources: Vec<Setting>,
     /// The nftables table to remove.
     pub table: Option<String>,
     /// The routing table of FTP's helper, if it and its rules are to be removed.
@@ -81,9 +88,11 @@ impl Record {
             namespace,
             interfaces: Vec::new(),
             added_addresses: Vec::new(),
+            promotion: Vec::new(),
             forwarding,
             neighbours: Vec::new(),
             loopback: Vec::new(),
+            own_sources: Vec::new(),
             table: None,
             diversion: None,
             mounted: Vec::new(),
@@ -137,6 +146,8 @@ impl Record {
     }
 
     pub fn delete(path: &Path) -> Result<(), RecordError> {
+        // Of a writer that was killed; it harms nobody.
+        let _ = fs::remove_file(next_of(path));
         match fs::remove_file(path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -153,9 +164,14 @@ fn failed(doing: &'static str, path: &Path, source: io::Error) -> RecordError {
     }
 }
 
+/// Where a record is written before it takes the place of the last one.
+fn next_of(path: &Path) -> PathBuf {
+    path.with_extension("next")
+}
+
 /// A reader sees the old text or the new one, after a crash too.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let next = path.with_extension("next");
+    let next = next_of(path);
     let mut file = File::create(&next)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;

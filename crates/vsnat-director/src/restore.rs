@@ -56,6 +56,10 @@ pub fn host(record: &Record) -> Vec<String> {
     {
         failures.push(format!("nftables table {table}: {error}"));
     }
+    // A removal that was cut short has left it switched on.
+    if let Err(error) = sysctl::restore(&record.promotion) {
+        failures.push(format!("promotion of addresses: {error}"));
+    }
     if let Err(error) = sysctl::restore(&record.forwarding) {
         failures.push(format!("IPv4 forwarding: {error}"));
     }
@@ -64,6 +68,9 @@ pub fn host(record: &Record) -> Vec<String> {
     }
     if let Err(error) = sysctl::restore(&record.loopback) {
         failures.push(format!("the loopback interface: {error}"));
+    }
+    if let Err(error) = sysctl::restore(&record.own_sources) {
+        failures.push(format!("accept_local: {error}"));
     }
     failures
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use vsnat_api::{InterfaceView, Side};
-use vsnat_config::{Config, Desired, DirectorName, Masquerade, SETTABLE_STATES, describe};
+use vsnat_config::{Config, Desired, DirectorName, SETTABLE_STATES, describe};
 use vsnat_dataplane::{DataPlane, LOOPBACK, Limits, OpenOptions, Origin, Timeouts};
 
 use crate::engine::{Engine, Parts};
@@ -18,8 +18,9 @@ use crate::host::address::{self, InterfaceAddress};
 use crate::host::bpffs::{self, Bpffs};
 use crate::host::masquerade::{self, Rules};
 use crate::host::sysctl::Setting;
-use crate::host::{arp, forwarding, link, loopback, neighbours};
+use crate::host::{arp, forwarding, link, loopback, neighbours, own_source};
 use crate::lanes;
+use crate::nat;
 use crate::netns::Namespace;
 use crate::paths::Paths;
 use crate::preflight::{self, Host, PreflightError};
@@ -97,6 +98,10 @@ fn put_back(setup: &Setup, found: Option<&Record>) {
 pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
     let namespace = setup.namespace.clone();
     let mut record = found.unwrap_or_else(|| Record::new(namespace, host.forwarding.clone()));
+    let is_known = |known: &Setting| known.switch == host.promotion.switch;
+    if !record.promotion.iter().any(is_known) {
+        record.promotion.push(host.promotion.clone());
+    }
     for address in &host.absent {
         if !record.added_addresses.contains(address) {
             record.added_addresses.push(address.clone());
@@ -117,12 +122,18 @@ pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
             record.loopback.push(switch.clone());
         }
     }
+    for switch in &host.own_sources {
+        let is_known = |known: &Setting| known.switch == switch.switch;
+        if !record.own_sources.iter().any(is_known) {
+            record.own_sources.push(switch.clone());
+        }
+    }
     for interface in interfaces(&setup.config) {
         if !record.interfaces.iter().any(|known| known == interface) {
             record.interfaces.push(interface.to_owned());
         }
     }
-    if setup.config.masquerade != Masquerade::Off {
+    if nat::wants_table(&setup.config) {
         record.table = Some(masquerade::table_of(&setup.name));
     }
     if host.bpffs == Bpffs::Mountable {
@@ -146,7 +157,9 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     let views = attach(config, &mut data_plane)?;
 
     let keys = data_plane.service_keys();
-    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, keys);
+    nat::warn_of_taken(config, &data_plane);
+    let marks = data_plane.marks();
+    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, keys, &marks);
     masquerade::spare_ports(&mut data_plane, rules.as_ref());
     for change in host_changes(config, host, rules.as_ref(), &record) {
         change.make()?;
@@ -154,13 +167,15 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     leave_old(config, &mut data_plane, &mut record);
     record.applied = config.desired();
     record.save(&setup.paths.record)?;
+    // Those of a predecessor too: he may have died before he told anybody.
+    let seen = Seen::now(config, &record.added_addresses);
     Ok(Parts {
         data_plane,
         record,
         estimator: Default::default(),
         interfaces: views,
         rules,
-        seen: Seen::now(config),
+        seen,
     })
 }
 
@@ -300,6 +315,7 @@ pub enum HostChange<'a> {
     Forwarding(Vec<&'a str>),
     Neighbours(&'a str),
     Loopback,
+    OwnSource(&'a str),
     Masquerade(&'a Rules),
     NoMasquerade(&'a str),
     RemoveAddress(&'a InterfaceAddress),
@@ -316,7 +332,8 @@ pub fn host_changes<'a>(
 ) -> Vec<HostChange<'a>> {
     let mut changes = vec![HostChange::Forwarding(interfaces(config).collect())];
     let inner = config.inner.iter().map(String::as_str);
-    changes.extend(inner.map(HostChange::Neighbours));
+    changes.extend(inner.clone().map(HostChange::Neighbours));
+    changes.extend(inner.map(HostChange::OwnSource));
     changes.push(HostChange::Loopback);
     match (rules, &record.table) {
         (Some(rules), _) => changes.push(HostChange::Masquerade(rules)),
@@ -346,6 +363,10 @@ impl HostChange<'_> {
             }
             HostChange::Loopback => {
                 loopback::open().map_err(|error| host_error("letting servers' answers in", error))
+            }
+            HostChange::OwnSource(interface) => {
+                let accepted = own_source::accept(interface);
+                accepted.map_err(|error| host_error("switching on accept_local", error))
             }
             HostChange::Masquerade(rules) => {
                 masquerade::apply(rules).map_err(|error| host_error("masquerade", error))

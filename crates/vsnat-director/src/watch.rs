@@ -12,10 +12,12 @@ use vsnat_api::{InterfaceView, Side};
 use vsnat_config::Config;
 use vsnat_dataplane::Acceleration;
 
+use crate::announcements::Announcements;
 use crate::engine::Parts;
 use crate::host::address::{self, InterfaceAddress};
-use crate::host::{forwarding, link, neighbours};
+use crate::host::{forwarding, link, neighbours, own_source};
 use crate::lanes;
+use crate::preflight;
 use crate::start::{Setup, announce, own_networks, sides, sources};
 
 /// An interface that is back serves after a second at most.
@@ -24,6 +26,7 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 /// The interfaces and addresses as they were last seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
+    announcements: Announcements,
     indices: BTreeMap<String, u32>,
     own: Vec<ipnet::Ipv4Net>,
     sources: Vec<ipnet::Ipv4Net>,
@@ -32,10 +35,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub fn now(config: &Config) -> Self {
+    /// As it is after a start that has these VIPs to announce.
+    pub fn now(config: &Config, taken: &[InterfaceAddress]) -> Self {
         let names = sides(config).map(|(name, _)| name);
         let found = names.filter_map(|name| Some((name.to_owned(), index_of(name)?)));
         Seen {
+            announcements: Announcements::of(taken),
             indices: found.collect(),
             own: Vec::new(),
             sources: Vec::new(),
@@ -57,6 +62,7 @@ impl Parts {
             }
         }
         self.data_plane.look_at_lanes();
+        self.seen.announcements.repeat();
         self.look_at_addresses(&setup.config, addresses_changed);
     }
 
@@ -105,7 +111,10 @@ impl Parts {
         let attached_by = attached.map_err(|error| error.to_string())?.to_string();
         match side {
             Side::Outer => self.put_vips(setup)?,
-            Side::Inner => neighbours::watch(interface).map_err(|error| error.to_string())?,
+            Side::Inner => {
+                neighbours::watch(interface).map_err(|error| error.to_string())?;
+                own_source::accept(interface).map_err(|error| error.to_string())?;
+            }
         }
         let links = link::all().map_err(|error| error.to_string())?;
         // What one interface can do decides about the others too.
@@ -119,19 +128,28 @@ impl Parts {
         let links = link::all().map_err(|error| error.to_string())?;
         let present = address::all().map_err(|error| error.to_string())?;
         let here = links.iter().find(|link| link.name == *outer);
-        for vip in &setup.config.vips {
-            if present.iter().any(|a| a.address.addr() == vip.addr()) {
-                continue;
-            }
-            let vip = InterfaceAddress {
-                interface: outer.clone(),
-                address: *vip,
-            };
+        let is_absent = |vip: &&ipnet::Ipv4Net| {
+            let is_it = |a: &InterfaceAddress| a.address.addr() == vip.addr();
+            !present.iter().any(is_it)
+        };
+        let absent = setup.config.vips.iter().filter(is_absent);
+        let absent = absent.map(|vip| InterfaceAddress {
+            interface: outer.clone(),
+            address: *vip,
+        });
+        let absent: Vec<InterfaceAddress> = absent.collect();
+        if let Some(link) = here {
+            // Somebody else may have taken it meanwhile.
+            let unused = preflight::unused_on_link(&setup.config, link, &absent);
+            unused.map_err(|error| error.to_string())?;
+        }
+        for vip in absent {
             self.note_address(setup, &vip)?;
             address::add(&vip).map_err(|error| error.to_string())?;
             if let Some(link) = here {
                 announce(link, &vip);
             }
+            self.seen.announcements.add(vip);
         }
         Ok(())
     }

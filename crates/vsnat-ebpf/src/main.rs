@@ -143,6 +143,13 @@ pub fn vsnat_hand_over(context: TcContext) -> i32 {
     act(&context, way::hand_over(&mut packet, &mut KernelTables))
 }
 
+/// Either side: a packet too large for the next link, which the host divides.
+#[classifier]
+pub fn vsnat_divide(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(&context, way::divide(&mut packet, &mut KernelTables))
+}
+
 /// Either side: a SYN of a connection.
 #[classifier]
 pub fn vsnat_begin(context: TcContext) -> i32 {
@@ -207,6 +214,7 @@ fn go_on(context: &TcContext, step: Step, side: Side) -> i32 {
         Step::Within => step::WITHIN,
         Step::ClientError => step::OUTER_ERROR,
         Step::ClientPart => step::OUTER_PART,
+        Step::Divide => step::DIVIDE,
     };
     // SAFETY: all programs take the same context.
     let _ = unsafe { maps::STEPS.tail_call(context, place) };

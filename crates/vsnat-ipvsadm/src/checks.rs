@@ -314,7 +314,6 @@ mod tests {
             ),
             ("-L -t [fd00::1]:80", "IPv6 addresses"),
             ("-A -u 1.1.1.1:80 -p --pe sip", "--pe (persistence engines)"),
-            ("-a -t 1.1.1.1:80 -r 1.1.1.2 -g", "-g (direct routing)"),
             (
                 "--start-daemon backup --syncid 9",
                 "--start-daemon (connection synchronisation) and \

@@ -102,11 +102,6 @@ pub(crate) enum Fault {
 
     #[error("vsnat does not support {what} yet")]
     NotYet { what: String },
-    #[error(
-        "vsnat does not support -g (direct routing) yet, and ipvsadm means it where no method is \
-         given: add -m (masquerading)"
-    )]
-    DirectRouting,
 }
 
 /// What the option parser says of a word.
@@ -170,8 +165,7 @@ impl Fault {
             | Fault::TunnelMissing { .. }
             | Fault::TunnelIllegal { .. }
             | Fault::TunnelConflict { .. }
-            | Fault::NotYet { .. }
-            | Fault::DirectRouting => Judge::Usage,
+            | Fault::NotYet { .. } => Judge::Usage,
         }
     }
 }

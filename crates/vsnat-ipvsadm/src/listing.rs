@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use vsnat_api::{
-    Counters, Persistence, Protocol, Rates, ServerView, ServiceKey, ServiceSpec, ServiceView,
-    Services,
+    Counters, Forwarding, Persistence, Protocol, Rates, ServerSpec, ServerView, ServiceKey,
+    ServiceSpec, ServiceView, Services,
 };
 
 use crate::names::endpoint;
@@ -20,8 +20,13 @@ const SERVER_WIDTH: usize = NAME_WIDTH - 5;
 /// The version of IPVS whose language this is.
 pub(crate) const IPVS_VERSION: &str = "1.2.1";
 
-/// Every server is reached by translation.
-pub(crate) const FORWARDING: &str = "Masq";
+/// How a server is reached, in ipvsadm's words.
+pub(crate) const fn forwarding(spec: &ServerSpec) -> &'static str {
+    match spec.forwarding {
+        Forwarding::Masquerade => "Masq",
+        Forwarding::Route => "Route",
+    }
+}
 
 /// The tunnel of a server that needs none.
 const NO_TUNNEL: &str = "n/a";
@@ -147,6 +152,7 @@ fn server_row(
 ) -> String {
     let name = server_name(server, protocol, options.names, names);
     let weight = server.spec.weight.get();
+    let forwarding = forwarding(&server.spec);
     let connections = format!("{:<10} {:<10}", server.active, server.inactive);
     match options.format {
         Format::Stats => {
@@ -169,9 +175,9 @@ fn server_row(
             format!("{name} {weight:<9} {templates:<11} {connections}\n")
         }
         Format::TunInfo => {
-            format!("{name} {FORWARDING:<7} {NO_TUNNEL:<13} {weight:<6} {connections}\n")
+            format!("{name} {forwarding:<7} {NO_TUNNEL:<13} {weight:<6} {connections}\n")
         }
-        Format::Default => format!("{name} {FORWARDING:<7} {weight:<6} {connections}\n"),
+        Format::Default => format!("{name} {forwarding:<7} {weight:<6} {connections}\n"),
     }
 }
 

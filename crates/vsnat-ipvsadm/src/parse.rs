@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddrV4};
 
 use vsnat_api::{
-    Command, Persistence, Scheduler, ServerSpec, ServiceKey, ServiceSpec, SetTimeouts, Source,
+    Command, Forwarding, Persistence, Scheduler, ServerSpec, ServiceKey, ServiceSpec, SetTimeouts,
+    Source,
 };
 
 use crate::fault::Fault;
@@ -213,11 +214,20 @@ impl Line<'_> {
     }
 
     fn server_spec(&self) -> Result<ServerSpec, Fault> {
-        if !self.given.has(OptionId::Masquerading) {
-            return Err(Fault::DirectRouting);
+        let mut address = self.server_address()?;
+        let forwarding = match self.given.has(OptionId::Masquerading) {
+            true => Forwarding::Masquerade,
+            // As in ipvsadm it is meant where no method is given, and the port
+            // is the service's whatever the line says.
+            false => Forwarding::Route,
+        };
+        if forwarding == Forwarding::Route {
+            let service = self.key()?.address();
+            address.set_port(service.map_or(0, |service| service.port()));
         }
         Ok(ServerSpec {
-            address: self.server_address()?,
+            address,
+            forwarding,
             weight: self.weight,
             upper_threshold: self.upper_threshold,
             lower_threshold: self.lower_threshold,

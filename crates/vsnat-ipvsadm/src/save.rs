@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use vsnat_api::{Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Services};
+use vsnat_api::{Forwarding, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Services};
 
 use crate::names::endpoint;
 use crate::{NameStyle, Names, Order, order};
@@ -25,9 +25,13 @@ pub fn render_save(services: &Services, style: NameStyle, names: &dyn Names) -> 
             let server_name = endpoint(server.spec.address, key.protocol(), style, names);
             let weight = server.spec.weight.get();
             let thresholds = thresholds(&server.spec);
+            let method = match server.spec.forwarding {
+                Forwarding::Masquerade => "-m",
+                Forwarding::Route => "-g",
+            };
             let _ = writeln!(
                 text,
-                "-a {option} -r {server_name} -m -w {weight}{thresholds}"
+                "-a {option} -r {server_name} {method} -w {weight}{thresholds}"
             );
         }
     }

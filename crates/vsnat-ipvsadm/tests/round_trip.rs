@@ -17,8 +17,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use kernel::Kernel;
 use proptest::prelude::*;
 use vsnat_api::{
-    Command, Mark, Persistence, Protocol, Scheduler, SchedulerFlags, ServerSpec, ServiceKey,
-    ServiceSpec, SetTimeouts, Source, Weight,
+    Command, Forwarding, Mark, Persistence, Protocol, Scheduler, SchedulerFlags, ServerSpec,
+    ServiceKey, ServiceSpec, SetTimeouts, Source, Weight,
 };
 use vsnat_ipvsadm::{
     Ends, Format, ListOptions, NameStyle, Names, NoNames, Request, parse, proc, render_save,
@@ -110,6 +110,7 @@ fn server() -> impl Strategy<Value = ServerSpec> {
     (address(), 0..=Weight::MAX, thresholds).prop_map(|(address, weight, (one, other))| {
         ServerSpec {
             address,
+            forwarding: Forwarding::Masquerade,
             weight: Weight::new(weight).expect("a weight in range"),
             upper_threshold: one.max(other),
             lower_threshold: one.min(other),

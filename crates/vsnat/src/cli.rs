@@ -11,16 +11,18 @@ use vsnat_director::Paths;
 use crate::bench::BenchArgs;
 use crate::dhcp::DhcpArgs;
 use crate::doctor::DoctorArgs;
+use crate::init::InitArgs;
 use crate::lab::LabArgs;
 use crate::man::ManArgs;
 use crate::mark::MarkArgs;
+use crate::nat::NatArgs;
 use crate::plan::PlanArgs;
 use crate::proc::ProcArgs;
 use crate::servers::ServersArgs;
 use crate::set::SetArgs;
 
 /// Where a director's file is looked for when none is named.
-const DEFAULT_CONFIG: &str = "/etc/vsnat/vsnat.toml";
+pub const DEFAULT_CONFIG: &str = "/etc/vsnat/vsnat.toml";
 
 /// A director of virtual servers via NAT: one public address, many servers.
 ///
@@ -35,6 +37,11 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a director's file and a unit of systemd, from a few answers.
+    ///
+    /// Asks for what is not given, with suggestions from the interfaces of this
+    /// machine. With --outer, --inner and --vip nothing is asked.
+    Init(InitArgs),
     /// Run a director in the foreground, until Ctrl-C removes everything.
     ///
     /// SIGTERM ends the process only: the data plane goes on forwarding, and the
@@ -49,6 +56,7 @@ pub enum Command {
     /// Take a director down and restore the host as it was found.
     ///
     /// Works with the daemon running, after SIGTERM and after a crash.
+    #[command(visible_alias = "cleanup")]
     Down(DownArgs),
     /// Show what a director is doing.
     Status(StatusArgs),
@@ -65,6 +73,11 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// List the real servers: how each came, and why it is in or out.
     Servers(ServersArgs),
+    /// Show what the host translates itself: masquerade and forwarded ports.
+    ///
+    /// That is the real servers' own traffic, and ports that lead to one host
+    /// inside: counters since the rules were made, and open flows.
+    Nat(NatArgs),
     /// List settings of the packet path, or change them.
     Set(SetArgs),
     /// Give packets marks, by which services can be found.

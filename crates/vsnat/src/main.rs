@@ -10,12 +10,14 @@ mod deny;
 mod dhcp;
 mod doctor;
 mod down;
+mod init;
 mod ipvsadm;
 mod lab;
 mod log;
 mod man;
 mod mark;
 mod names;
+mod nat;
 mod output;
 mod plan;
 mod proc;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
 
 fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Init(args) => init::main(&args),
         Command::Run(options) => run::main(options),
         Command::Check { file } => check::main(&file),
         Command::Down(options) => down::main(options),
@@ -61,6 +64,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dhcp(args) => dhcp::main(&args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Servers(args) => servers::main(&args),
+        Command::Nat(args) => nat::main(&args),
         Command::Set(args) => set::main(&args),
         Command::Mark(args) => mark::main(args),
         Command::Proc(args) => proc::main(&args),

@@ -51,9 +51,17 @@ fn render(standings: &ServerStandings) -> String {
         };
         let (address, weight) = (server.address.to_string(), server.weight.get());
         let (came_by, why) = (&server.came_by, &server.why);
+        let growing = match server.growing {
+            Some(growing) => format!(
+                "; its weight grows to {} within {} s",
+                growing.to.get(),
+                growing.within_s
+            ),
+            None => String::new(),
+        };
         let _ = writeln!(
             text,
-            "  {address:<21} weight {weight:<5} {standing:<3} {since:>9}  by {came_by}: {why}"
+            "  {address:<21} weight {weight:<5} {standing:<3} {since:>9}  by {came_by}: {why}{growing}"
         );
     }
     text
@@ -61,7 +69,7 @@ fn render(standings: &ServerStandings) -> String {
 
 #[cfg(test)]
 mod tests {
-    use vsnat_api::{Protocol, ServerStanding, ServiceKey, Weight};
+    use vsnat_api::{Growing, Protocol, ServerStanding, ServiceKey, Weight};
 
     use super::*;
 
@@ -80,7 +88,20 @@ mod tests {
             standing: Standing::In,
             since_s: None,
             why: "nobody checks it".to_owned(),
+            growing: None,
             source: Source::Director,
+        };
+        let grows = ServerStanding {
+            address: "10.0.100.12:80".parse().unwrap(),
+            weight: Weight::new(40).unwrap(),
+            came_by: "host name web-*".to_owned(),
+            since_s: Some(12),
+            why: "it accepts connections".to_owned(),
+            growing: Some(Growing {
+                to: Weight::new(100).unwrap(),
+                within_s: 18,
+            }),
+            ..fixed.clone()
         };
         let out = ServerStanding {
             address: "10.0.100.100:8080".parse().unwrap(),
@@ -93,9 +114,10 @@ mod tests {
         let expected = "\
 TCP 203.0.113.10:80, source director
   10.0.100.11:80        weight 1     in          -  by file: nobody checks it
+  10.0.100.12:80        weight 40    in       12 s  by host name web-*: it accepts connections; its weight grows to 100 within 18 s
   10.0.100.100:8080     weight 1     out      12 s  by host name web-*: cannot connect: Connection refused (os error 111)
 ";
-        let servers = vec![fixed, out];
+        let servers = vec![fixed, grows, out];
         assert_eq!(render(&ServerStandings { servers }), expected);
     }
 }

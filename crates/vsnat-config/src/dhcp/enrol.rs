@@ -8,11 +8,19 @@ use toml::Spanned;
 use vsnat_api::{Protocol, ServiceKey, Weight};
 
 use super::pattern::Pattern;
+use crate::duration;
 use crate::mistake::Notes;
 use crate::section::Section;
 use crate::suggest::nearest;
 
-const KEYS: [&str; 5] = ["service", "host_name", "vendor_class", "port", "weight"];
+const KEYS: [&str; 6] = [
+    "service",
+    "host_name",
+    "vendor_class",
+    "port",
+    "weight",
+    "slow_start",
+];
 
 const PORTS: RangeInclusive<u32> = 1..=65_535;
 const WEIGHTS: RangeInclusive<u32> = 0..=Weight::MAX;
@@ -29,6 +37,8 @@ pub struct Enrolment {
     /// The server's port.
     pub port: u16,
     pub weight: Weight,
+    /// How long its weight grows from 1 to that; 0 is not at all.
+    pub slow_start_s: u32,
 }
 
 /// By what a machine is known.
@@ -83,7 +93,22 @@ pub(super) fn enrolment(
             .and_then(|port| u16::try_from(port).ok())
             .unwrap_or(own_port),
         weight: weight.unwrap_or(Weight::ONE),
+        slow_start_s: slow_start(section, weight, notes),
     })
+}
+
+/// A weight of one cannot grow, so a time for it is a mistake.
+fn slow_start(section: &Section, weight: Option<Weight>, notes: &mut Notes) -> u32 {
+    let Some(text) = section.text("slow_start", notes) else {
+        return 0;
+    };
+    if section.value("weight").is_none() || weight.is_some_and(|w| w <= Weight::ONE) {
+        let message = "slow_start needs a weight to grow to; give all servers of the service larger \
+                       ones, like weight = 100";
+        notes.add(text.span(), message);
+        return 0;
+    }
+    duration::seconds("slow_start", &text, notes).unwrap_or(0)
 }
 
 fn pattern(section: &Section, notes: &mut Notes) -> Option<Enrolled> {

@@ -10,7 +10,7 @@ use super::{DhcpNetwork, host};
 use crate::mistake::Notes;
 use crate::section::Section;
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "mac",
     "client_id",
     "address",
@@ -18,6 +18,7 @@ const KEYS: [&str; 7] = [
     "enrol",
     "port",
     "weight",
+    "slow_start",
 ];
 
 /// The reservations; an address has one owner, and an owner one address in a
@@ -71,7 +72,7 @@ pub(super) fn enrolments(
             enrolments.extend(enrol::enrolment(section, "enrol", who, names, notes));
             continue;
         }
-        for key in ["port", "weight"] {
+        for key in ["port", "weight", "slow_start"] {
             if let Some(value) = section.value(key) {
                 let message = format!("{key} says nothing without enrol = \"…\", a service's name");
                 notes.add(value.span(), message);

@@ -147,6 +147,12 @@ impl Shared<Dest> {
         read!(self, port)
     }
 
+    /// One of [`vsnat_abi::destination::forwarding`].
+    #[inline(always)]
+    pub fn forwarding(self) -> u16 {
+        read!(self, forwarding)
+    }
+
     #[inline(always)]
     pub fn state(self) -> u32 {
         read!(self, state)

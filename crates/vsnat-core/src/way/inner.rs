@@ -77,6 +77,7 @@ pub fn inner_rest<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
     match from_server(packet, tables, &head) {
         Ok(verdict) => Step::Done(verdict),
         Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
+        Err(stop) if stop.reason == Reason::TooBig => Step::Divide,
         Err(stop) => strange(packet, tables, &head, stop),
     }
 }
@@ -103,14 +104,16 @@ pub fn inner_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
         if is_of_client(packet, tables, &head) {
             return Step::ClientPart;
         }
-        return Step::Done(match later(packet, tables, &head, Direction::Reply) {
-            Ok(verdict) => verdict,
-            Err(stop) if stop.reason == Reason::Proxied => piece_to_host(tables),
-            Err(stop) => in_silence(tables, stop),
-        });
+        return match later(packet, tables, &head, Direction::Reply) {
+            Ok(verdict) => Step::Done(verdict),
+            Err(stop) if stop.reason == Reason::TooBig => Step::Divide,
+            Err(stop) if stop.reason == Reason::Proxied => Step::Done(piece_to_host(tables)),
+            Err(stop) => Step::Done(in_silence(tables, stop)),
+        };
     }
     match first_from_server(packet, tables, &head) {
         Ok(verdict) => Step::Done(verdict),
+        Err(stop) if stop.reason == Reason::TooBig => Step::Divide,
         Err(stop) if stop.reason == Reason::Proxied => Step::Done(piece_to_host(tables)),
         Err(stop) => strange(packet, tables, &head, stop),
     }

@@ -17,12 +17,12 @@ use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, deny, flag};
 
 use crate::clamp;
-use crate::find::{Found, find};
+use crate::find::{Found, find, look_up};
 use crate::icmp;
 use crate::leave;
 use crate::open::{is_reuse, opens};
-use crate::parse::{Head, SYN, parse};
-use crate::pieces::remember;
+use crate::parse::{Head, Part, SYN, parse};
+use crate::pieces::{first_of, remember_divided};
 use crate::quote::is_error;
 use crate::verdict::{Action, Stop};
 use crate::{Packet, Shared, Tables, Verdict};
@@ -61,6 +61,8 @@ pub enum Step {
     ClientError,
     /// It is a piece of such a client's datagram, whose first one went on.
     ClientPart,
+    /// On either side: to the host, which divides it.
+    Divide,
 }
 
 /// Hands a packet to the host on whose connection the daemon stands in between.
@@ -83,33 +85,60 @@ pub fn hand_over<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdic
     leave::hand_over(tables, settings, &head, &found, now)
 }
 
-/// Sends a SYN of a connection on, from either side, where a service may have
-/// something to say about its segments.
+/// Translates what is too large for the next link and may be divided, and
+/// leaves it to the host.
+#[inline(always)]
+pub fn divide<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
+    let Some(head) = parse(packet) else {
+        return not_ours(tables);
+    };
+    match divided(packet, tables, &head) {
+        Ok(()) => {
+            tables.count(Reason::TooBig);
+            Verdict::Pass
+        }
+        Err(stop) => in_silence(tables, stop),
+    }
+}
+
+#[inline(always)]
+fn divided<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head: &Head) -> Result<(), Stop> {
+    let lost = Stop::drop(Reason::OpenRace);
+    let settings = tables.settings().ok_or(lost)?;
+    let now = tables.now();
+    if head.part == Part::Later {
+        let found = first_of(packet, tables, head).ok_or(lost)?;
+        return leave::to_be_divided(packet, tables, settings, head, found, now);
+    }
+    let found = look_up(tables, &head.key).ok_or(lost)?;
+    remember_divided(packet, tables, head, &found);
+    leave::to_be_divided(packet, tables, settings, head, found, now)
+}
+
+/// Lowers the segment size that a SYN of a connection announces, from either
+/// side, where its service asks for it.
 #[inline(always)]
 pub fn begin<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
     let Some(head) = parse(packet) else {
         return Step::Done(not_ours(tables));
     };
-    match send_syn(packet, tables, &head) {
-        Ok(verdict) => Step::Done(verdict),
-        Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
-        Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
+    let option = clamp::option(packet, tables, &head);
+    // Another CPU may have ended it since: the next step says so.
+    let Some(found) = look_up(tables, &head.key) else {
+        return Step::Send;
+    };
+    // The daemon announces segments of its own.
+    if found.slot.way(found.direction).is_to_host() {
+        return Step::Send;
     }
-}
-
-#[inline(always)]
-fn send_syn<P: Packet, T: Tables>(
-    packet: &mut P,
-    tables: &mut T,
-    head: &Head,
-) -> Result<Verdict, Stop> {
-    let settings = tables.settings().ok_or(Stop::pass(Reason::NotOurs))?;
-    let option = clamp::option(packet, tables, head);
-    // Another CPU may have ended it since.
-    let found = find(tables, settings, &head.key).ok_or(Stop::drop(Reason::OpenRace))?;
-    remember(packet, tables, head, &found)?;
-    let now = tables.now();
-    leave::send_first(packet, tables, settings, head, found, option, now)
+    match clamp::clamp(packet, tables, &head, &found, option) {
+        Some(()) => Step::Send,
+        // What comes after the first changed byte can only be dropped.
+        None => {
+            tables.count(Reason::Kernel);
+            Step::Done(Verdict::Drop)
+        }
+    }
 }
 
 /// The step that sends a packet on whose connection exists.

@@ -150,6 +150,7 @@ pub fn outer_send<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
     match send_found(packet, tables, &head) {
         Ok(verdict) => Step::Done(verdict),
         Err(stop) if stop.reason == Reason::Proxied => Step::HandOver,
+        Err(stop) if stop.reason == Reason::TooBig => Step::Divide,
         Err(stop) => Step::Done(settle(packet, tables, &head, stop)),
     }
 }
@@ -177,6 +178,7 @@ pub fn outer_part<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step 
     if head.part == Part::Later {
         return match later(packet, tables, &head, Direction::Forward) {
             Ok(verdict) => Step::Done(verdict),
+            Err(stop) if stop.reason == Reason::TooBig => Step::Divide,
             Err(stop) => Step::Done(in_silence(tables, stop)),
         };
     }

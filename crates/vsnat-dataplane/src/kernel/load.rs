@@ -35,11 +35,12 @@ const INNER_REST: &str = "vsnat_inner_rest";
 const INNER_PART: &str = "vsnat_inner_part";
 const INNER_EXPECTED: &str = "vsnat_inner_expected";
 const BEGIN: &str = "vsnat_begin";
+const DIVIDE: &str = "vsnat_divide";
 const HAND_OVER: &str = "vsnat_hand_over";
 /// Attached to the loopback interface.
 pub(super) const LOCAL: &str = "vsnat_local";
 const WITHIN: &str = "vsnat_within";
-const PROGRAMS: [&str; 19] = [
+const PROGRAMS: [&str; 20] = [
     OUTER,
     OUTER_EXPECTED,
     OUTER_CHOOSE,
@@ -55,6 +56,7 @@ const PROGRAMS: [&str; 19] = [
     INNER_ERROR,
     INNER_EXPECTED,
     BEGIN,
+    DIVIDE,
     HAND_OVER,
     LOCAL,
     WITHIN,
@@ -372,6 +374,7 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         (step::HAND_OVER, HAND_OVER),
         (step::BEGIN, BEGIN),
         (step::WITHIN, WITHIN),
+        (step::DIVIDE, DIVIDE),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));

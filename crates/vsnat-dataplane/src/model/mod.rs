@@ -153,6 +153,7 @@ impl Model {
                 Step::Open => way::outer_open(packet, self),
                 Step::Send => way::outer_send(packet, self),
                 Step::Begin => way::begin(packet, self),
+                Step::Divide => Step::Done(way::divide(packet, self)),
                 Step::HandOver => Step::Done(way::hand_over(packet, self)),
                 Step::Alone => Step::Done(way::outer_alone(packet, self)),
                 Step::Rest => way::inner_rest(packet, self),

@@ -15,12 +15,12 @@ use vsnat_api::{
 };
 use vsnat_core::Shared;
 
-use crate::Backend;
 use crate::backend::Totals;
-use crate::plane::servers::counted;
+use crate::plane::servers::{counted, forwarding_in};
 use crate::plane::services::{clamp_in, key_to_kernel};
 use crate::plane::{Known, Plane};
 use crate::timeouts::state_of;
+use crate::{Backend, Region};
 
 impl<B: Backend> Plane<B> {
     /// All services, oldest first. Rates are zero: they need a history.
@@ -76,9 +76,9 @@ impl<B: Backend> Plane<B> {
         let now = coarse_from_ns(self.backend.now_ns());
         let used = self.used_slots();
         let end = first.saturating_add(count).min(used);
-        let slots = self.backend.memory().slots;
-        for slot in (first..end).filter_map(|index| slots.shared(index)) {
-            if let Some(view) = connection(slot, now) {
+        let memory = self.backend.memory();
+        for slot in (first..end).filter_map(|index| memory.slots.shared(index)) {
+            if let Some(view) = connection(slot, &memory.dests, now) {
                 each(view);
             }
         }
@@ -176,6 +176,7 @@ impl<B: Backend> Plane<B> {
         ServerView {
             spec: ServerSpec {
                 address: address(dest.address, dest.port),
+                forwarding: forwarding_in(dest),
                 weight: Weight::new(dest.weight).unwrap_or_default(),
                 upper_threshold: dest.upper,
                 lower_threshold: dest.lower,
@@ -191,7 +192,7 @@ impl<B: Backend> Plane<B> {
 
 /// A slot as it is while it is live; one that changes while it is read is left
 /// out, as if the listing had come a moment later.
-fn connection(slot: Shared<Slot>, now: u32) -> Option<ConnectionView> {
+fn connection(slot: Shared<Slot>, dests: &Region<Dest>, now: u32) -> Option<ConnectionView> {
     let word = slot.word();
     if !word.is_live() {
         return None;
@@ -200,13 +201,20 @@ fn connection(slot: Shared<Slot>, now: u32) -> Option<ConnectionView> {
     if !slot.word().same_tenancy(word) {
         return None;
     }
+    let mut server = address(reply.src, reply.src_port);
+    // Packets that are not translated do not name their server.
+    if reply.src == forward.dst
+        && let Some(dest) = dests.read(slot.dest())
+    {
+        server = address(dest.address, forward.dst_port);
+    }
     let left = word.deadline().wrapping_sub(now);
     let left = if left < 1 << 31 { left } else { 0 };
     Some(ConnectionView {
         protocol: Protocol::from_number(forward.protocol),
         client: address(forward.src, forward.src_port),
         virtual_address: address(forward.dst, forward.dst_port),
-        server: address(reply.src, reply.src_port),
+        server,
         state: state_of(&forward, word.state()),
         expires_ms: ms_from_coarse(left),
     })

@@ -5,11 +5,11 @@
 
 use std::net::SocketAddrV4;
 
-use vsnat_abi::destination::{Dest, dest_state};
+use vsnat_abi::destination::{Dest, dest_state, forwarding};
 use vsnat_abi::net::{Be16, Be32};
 use vsnat_abi::service::{MAX_SERVERS_PER_SERVICE, ServiceKey4};
 use vsnat_abi::time::coarse_span_from_ms;
-use vsnat_api::{CommandError, ServerSpec, ServiceKey};
+use vsnat_api::{CommandError, Forwarding, ServerSpec, ServiceKey};
 
 use crate::Backend;
 use crate::backend::Totals;
@@ -56,7 +56,7 @@ impl<B: Backend> Plane<B> {
         let dest = Dest {
             address: Be32::from_bytes(server.address.ip().octets()),
             port: Be16::from_host(server.address.port()),
-            zero: 0,
+            forwarding: forwarding_of(server),
             service: key,
             state: dest_state::AVAILABLE,
             weight: server.weight.get(),
@@ -115,6 +115,7 @@ impl<B: Backend> Plane<B> {
             upper: server.upper_threshold,
             lower: server.lower_threshold,
             overload_epoch: epoch_after(&before, server),
+            forwarding: forwarding_of(server),
             ..before
         };
         self.write_dest(index, after);
@@ -230,6 +231,21 @@ impl<B: Backend> Plane<B> {
                 what: "servers".to_owned(),
                 limit: self.backend.memory().dests.len(),
             })
+    }
+}
+
+fn forwarding_of(server: &ServerSpec) -> u16 {
+    match server.forwarding {
+        Forwarding::Masquerade => forwarding::MASQUERADE,
+        Forwarding::Route => forwarding::ROUTE,
+    }
+}
+
+/// What [`forwarding_of`] wrote.
+pub(super) fn forwarding_in(dest: &Dest) -> Forwarding {
+    match dest.forwarding {
+        forwarding::ROUTE => Forwarding::Route,
+        _ => Forwarding::Masquerade,
     }
 }
 

@@ -26,6 +26,7 @@ pub mod persistence;
 pub mod pieces;
 pub mod refusals;
 pub mod reuse;
+pub mod routed;
 pub mod settings;
 pub mod talk;
 pub mod thresholds;

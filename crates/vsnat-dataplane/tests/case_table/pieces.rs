@@ -2,7 +2,7 @@
 
 use vsnat_api::{Command, Protocol, Scheduler, ServiceSpec, Side};
 
-use super::frame::{Flags, Frame, pieces, read, whole};
+use super::frame::{Flags, Frame, pieces, read, read_error, whole, with_fragment_field};
 use super::*;
 
 /// Payload of a piece.
@@ -118,16 +118,70 @@ pub fn each_datagram_has_its_own_first(world: &mut dyn World) {
     assert_ne!(one, other, "two connections, two servers");
 }
 
-pub fn a_piece_too_big_for_the_next_link(world: &mut dyn World) {
+/// Runs a packet that the host is to divide.
+#[track_caller]
+fn divided(world: &mut dyn World, side: Side, frame: Vec<u8>) -> Vec<u8> {
+    let before = (world.count("too_big"), world.count("forwarded"));
+    let macs = frame[..12].to_vec();
+    let (fate, bytes) = world.run(side, &frame.into());
+    assert_eq!(fate, Fate::Pass, "to the host");
+    assert_eq!(bytes[..12], macs, "as it came");
+    let forwarded = before.1 + u64::from(side == Side::Outer);
+    assert_eq!(world.count("too_big"), before.0 + 1);
+    assert_eq!(world.count("forwarded"), forwarded);
+    bytes
+}
+
+pub fn too_big_for_the_next_link_and_may_be_divided(world: &mut dyn World) {
+    names(world);
+    web(world);
+    let small = question(world).payload(9);
+    sent(world, Side::Outer, small.udp());
+    let frame = small.clone().payload(1_400);
+    let seen = read(&divided(
+        world,
+        Side::Outer,
+        with_fragment_field(frame.udp(), 0),
+    ));
+    assert_eq!((seen.src, seen.dst), (frame.src, (SERVER_A, 5_353)));
+    // The host takes one from it as it sends it on.
+    assert_eq!((seen.ttl, seen.payload), (64, frame.payload));
+    let frame = Frame::outer((world.client(), 5_000), (world.vip(), 80)).payload(1_361);
+    sent(world, Side::Outer, frame.clone().payload(0).tcp(Flags::Syn));
+    let segment = with_fragment_field(frame.tcp(Flags::Ack), 0);
+    let seen = read(&divided(world, Side::Outer, segment));
+    assert_eq!((seen.dst, seen.payload), ((SERVER_A, 80), frame.payload));
+    // One that dies there is worth no word about its fragments.
+    let dying = with_fragment_field(question(world).payload(1_400).ttl(1).udp(), 0);
+    let error = sent(world, Side::Outer, dying);
+    assert_eq!(read_error(&error).kind, (11, 0));
+}
+
+pub fn a_servers_datagram_may_be_divided_too(world: &mut dyn World) {
+    names(world);
+    let (to, back) = (question(world).payload(9), answer(world).payload(1_600));
+    sent(world, Side::Outer, to.udp());
+    let datagram = with_fragment_field(back.udp(), 0);
+    let seen = read(&divided(world, Side::Inner, datagram));
+    assert_eq!((seen.src, seen.dst), (to.dst, to.src));
+    assert_eq!((seen.ttl, seen.payload), (64, back.payload));
+}
+
+pub fn all_pieces_of_a_divided_datagram_are_the_hosts(world: &mut dyn World) {
     names(world);
     let small = question(world).payload(9);
-    let frame = small.clone().payload(3_000);
     sent(world, Side::Outer, small.udp());
-    let [first, later, ..] = &pieces(&frame.udp(), 6, 1_400)[..] else {
-        panic!("three pieces");
-    };
-    dropped(world, Side::Outer, first.clone(), "too_big");
-    dropped(world, Side::Outer, later.clone(), "too_big");
+    let frame = small.payload(3_000);
+    // The last of the three would fit.
+    let pieces = pieces(&frame.udp(), 6, 1_400);
+    assert!(pieces[2].len() < usize::from(INNER_MTU));
+    let arrived: Vec<_> = pieces
+        .into_iter()
+        .map(|piece| divided(world, Side::Outer, piece))
+        .collect();
+    let seen = read(&whole(&arrived));
+    assert_eq!((seen.src, seen.dst), (frame.src, (SERVER_A, 5_353)));
+    assert_eq!((seen.ttl, seen.payload), (64, frame.payload));
 }
 
 pub fn of_a_segment(world: &mut dyn World) {

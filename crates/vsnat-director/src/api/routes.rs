@@ -46,6 +46,7 @@ pub(crate) fn router(asked: Asked) -> Router {
         .route("/v1/marks", get(marks))
         .route("/v1/dhcp/leases", get(dhcp_leases))
         .route("/v1/servers", get(servers))
+        .route("/v1/nat", get(nat))
         .route("/v1/commands", post(commands))
         .route("/v1/down", post(take_down))
         .fallback(unknown)
@@ -65,6 +66,10 @@ async fn services(State(api): State<Asked>) -> Response {
 async fn servers(State(api): State<Asked>) -> Response {
     let services = api.engine.blocking(Engine::services).await;
     answer(services.map(|services| api.enrol.standings(&services)))
+}
+
+async fn nat(State(api): State<Asked>) -> Response {
+    answer(api.engine.blocking(Engine::nat).await)
 }
 
 async fn connections(State(api): State<Asked>, headers: HeaderMap) -> Response {
@@ -131,7 +136,7 @@ async fn take_down(State(api): State<Asked>) -> Response {
 
 async fn unknown() -> Response {
     let message = "there is no such path; GET /v1/status, /v1/services, /v1/connections, /v1/deny, \
-                   /v1/timeouts, /v1/settings, /v1/marks, /v1/dhcp/leases, /v1/servers, POST /v1/commands, /v1/down";
+                   /v1/timeouts, /v1/settings, /v1/marks, /v1/dhcp/leases, /v1/servers, /v1/nat, POST /v1/commands, /v1/down";
     refuse(StatusCode::NOT_FOUND, message.to_owned())
 }
 

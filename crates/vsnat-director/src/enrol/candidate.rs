@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
+use std::time::Duration;
 
 use vsnat_api::{DhcpLease, DhcpLeaseState, Weight};
 use vsnat_config::{Enrolled, Enrolment};
@@ -12,6 +13,8 @@ use super::Place;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub weight: Weight,
+    /// How long its weight grows to that.
+    pub slow_start: Duration,
     /// By which rule, for people.
     pub came_by: String,
     pub presence: Presence,
@@ -40,6 +43,7 @@ pub(super) fn of(leases: &[DhcpLease], rules: &[Enrolment]) -> BTreeMap<Place, C
         let address = SocketAddrV4::new(lease.address, rule.port);
         let candidate = Candidate {
             weight: rule.weight,
+            slow_start: Duration::from_secs(rule.slow_start_s.into()),
             came_by: name_of(&rule.who),
             presence,
         };

@@ -1,10 +1,11 @@
 //! A machine that is or may become a server, from check to check.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use vsnat_api::{Standing, Weight};
 
 use super::candidate::Candidate;
+use super::growth::{Growth, Step};
 
 /// Checks that must fail one after the other: a single lost packet takes nobody
 /// out.
@@ -33,6 +34,9 @@ pub(super) struct Member {
     /// Since when it is in or out.
     pub since: Instant,
     pub why: String,
+    /// Of a weight that is not whole yet.
+    pub growth: Option<Growth>,
+    slow_start: Duration,
     failures: u32,
     /// Taken out by a command: it stays out until it has failed or left.
     removal: Removal,
@@ -46,17 +50,20 @@ enum Removal {
 
 impl Member {
     /// One that is in the tables already was put there by the last daemon.
-    pub fn new(candidate: &Candidate, is_running: bool, now: Instant) -> Self {
-        let (standing, why) = match is_running {
-            true => (Standing::In, "found in the tables"),
-            false => (Standing::Out, "not checked yet"),
+    pub fn new(candidate: &Candidate, running: Option<Weight>, now: Instant) -> Self {
+        let (standing, why) = match running {
+            Some(_) => (Standing::In, "found in the tables"),
+            None => (Standing::Out, "not checked yet"),
         };
+        let (full, time) = (candidate.weight, candidate.slow_start);
         Member {
             weight: candidate.weight,
             came_by: candidate.came_by.clone(),
             standing,
             since: now,
             why: why.to_owned(),
+            growth: running.and_then(|found| Growth::resume(full, time, found, now)),
+            slow_start: time,
             failures: 0,
             removal: Removal::None,
         }
@@ -64,6 +71,26 @@ impl Member {
 
     pub fn is_in(&self) -> bool {
         self.standing == Standing::In
+    }
+
+    /// The weight to join with.
+    pub fn first_weight(&self) -> Weight {
+        self.growth.map_or(self.weight, Growth::told)
+    }
+
+    /// The weight that the tables are to have instead of the one they have.
+    pub fn grow(&mut self, running: Weight, now: Instant) -> Option<Weight> {
+        match self.growth?.step(running, now) {
+            Step::Wait => None,
+            Step::Over => {
+                self.growth = None;
+                None
+            }
+            Step::Tell(growth) => {
+                self.growth = Some(growth);
+                Some(growth.told())
+            }
+        }
     }
 
     /// Takes a finding in; `is_running` is what the tables say.
@@ -98,7 +125,11 @@ impl Member {
             return None;
         }
         self.moved(Standing::In, "it accepts connections", now);
-        (!is_running).then_some(Change::Join)
+        if is_running {
+            return None;
+        }
+        self.growth = Growth::begin(self.weight, self.slow_start, now);
+        Some(Change::Join)
     }
 
     fn falls(&mut self, why: &str, limit: u32, now: Instant) -> Option<Change> {
@@ -116,6 +147,7 @@ impl Member {
 
     fn moved(&mut self, standing: Standing, why: &str, now: Instant) {
         self.standing = standing;
+        self.growth = None;
         self.since = now;
         why.clone_into(&mut self.why);
     }
@@ -128,11 +160,13 @@ mod tests {
 
     fn member(is_running: bool) -> Member {
         let candidate = Candidate {
-            weight: Weight::default(),
+            weight: Weight::new(11).unwrap(),
+            slow_start: Duration::from_secs(10),
             came_by: "reservation 10.0.0.1".to_owned(),
             presence: Presence::Here,
         };
-        Member::new(&candidate, is_running, Instant::now())
+        let running = is_running.then_some(candidate.weight);
+        Member::new(&candidate, running, Instant::now())
     }
 
     fn fails() -> Finding {
@@ -159,6 +193,24 @@ mod tests {
         let changes = [fails(), fails(), fails()].map(|f| member.judge(f, true, now));
         assert_eq!(changes, [None, None, Some(Change::Leave)]);
         assert_eq!(member.why, "refused");
+    }
+
+    #[test]
+    fn one_that_joins_grows_and_one_that_leaves_begins_anew() {
+        let now = Instant::now();
+        let mut member = member(false);
+        for _ in 0..2 {
+            let joined = member.judge(Finding::Serves, false, now);
+            assert_eq!(joined, Some(Change::Join));
+            assert_eq!(member.first_weight(), Weight::ONE);
+            let later = now + Duration::from_secs(5);
+            let half = Weight::new(6).unwrap();
+            assert_eq!(member.grow(Weight::ONE, later), Some(half));
+            assert_eq!(member.grow(half, later), None);
+            let left = member.judge(Finding::NoLease, true, later);
+            assert_eq!(left, Some(Change::Leave));
+            assert_eq!(member.growth, None);
+        }
     }
 
     #[test]

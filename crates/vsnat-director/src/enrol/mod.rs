@@ -8,6 +8,7 @@
 
 mod candidate;
 mod checker;
+mod growth;
 mod member;
 mod standing;
 
@@ -115,7 +116,7 @@ impl Enrol {
         &self,
         candidates: BTreeMap<Place, Candidate>,
         mut findings: BTreeMap<Place, Finding>,
-        running: &BTreeSet<Place>,
+        running: &BTreeMap<Place, ServerSpec>,
     ) -> Vec<Command> {
         let now = Instant::now();
         let mut members = self.locked();
@@ -127,10 +128,10 @@ impl Enrol {
             findings.insert(place, Finding::NoLease);
         }
         for (place, candidate) in &candidates {
-            let is_running = running.contains(place);
+            let weight = running.get(place).map(|server| server.weight);
             let member = members
                 .entry(*place)
-                .or_insert_with(|| Member::new(candidate, is_running, now));
+                .or_insert_with(|| Member::new(candidate, weight, now));
             member.weight = candidate.weight;
         }
         let mut commands = Vec::new();
@@ -138,13 +139,22 @@ impl Enrol {
             let Some(member) = members.get_mut(&place) else {
                 continue;
             };
-            let change = member.judge(finding, running.contains(&place), now);
+            let runs = running.get(&place);
+            let change = member.judge(finding, runs.is_some(), now);
             let (service, address) = place;
             match change {
-                None => {}
+                None => {
+                    let Some(server) = runs.filter(|_| member.is_in()) else {
+                        continue;
+                    };
+                    if let Some(weight) = member.grow(server.weight, now) {
+                        let server = ServerSpec { weight, ..*server };
+                        commands.push(Command::EditServer { service, server });
+                    }
+                }
                 Some(Change::Join) => {
                     tracing::info!("{address} joins {service}: {}", member.came_by);
-                    let server = ServerSpec::new(address, member.weight);
+                    let server = ServerSpec::new(address, member.first_weight());
                     commands.push(Command::AddServer { service, server });
                 }
                 Some(Change::Leave) => {
@@ -198,10 +208,10 @@ async fn found<C: Checker>(
     findings
 }
 
-fn places(services: &Services) -> BTreeSet<Place> {
+fn places(services: &Services) -> BTreeMap<Place, ServerSpec> {
     let places = services.services.iter().flat_map(|service| {
         let servers = service.servers.iter();
-        servers.map(|server| (service.spec.key, server.spec.address))
+        servers.map(|server| ((service.spec.key, server.spec.address), server.spec))
     });
     places.collect()
 }

@@ -32,6 +32,7 @@ pub(super) fn of(
                 standing: Standing::In,
                 since_s: None,
                 why: "nobody checks it".to_owned(),
+                growing: None,
                 source,
             };
             if let Some(member) = members.get(&place) {
@@ -58,6 +59,7 @@ fn of_member(place: Place, member: &Member, source: Source, now: Instant) -> Ser
         standing: member.standing,
         since_s: Some(now.saturating_duration_since(member.since).as_secs()),
         why: member.why.clone(),
+        growing: member.growth.map(|growth| growth.view(now)),
         source,
     }
 }

@@ -8,6 +8,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrIn;
 use serde::{Deserialize, Serialize};
 
+use super::sysctl::{self, Setting};
 use super::tool::{Tool, ToolError};
 
 /// An address on an interface.
@@ -44,6 +45,12 @@ pub fn networks_of(interface: &str, all: &[InterfaceAddress]) -> Vec<Ipv4Net> {
     networks.sort();
     networks.dedup();
     networks
+}
+
+/// Whether an interface promotes its other addresses when the first one of a
+/// network is taken off.
+pub fn promotion(interface: &str) -> std::io::Result<Setting> {
+    sysctl::read(format!("conf/{interface}/promote_secondaries"))
 }
 
 /// Puts an address on an interface; it must not be there.

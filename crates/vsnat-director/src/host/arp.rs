@@ -23,7 +23,8 @@ enum Operation {
     Reply = 2,
 }
 
-/// The VIPs that a neighbour answers for, with its hardware address.
+/// The VIPs that a neighbour answers for or is about to take itself, with its
+/// hardware address.
 pub fn probe(link: &Link, addresses: &[Ipv4Addr]) -> io::Result<BTreeMap<Ipv4Addr, [u8; 6]>> {
     let mut owners = BTreeMap::new();
     let Some(mac) = link.mac() else {
@@ -73,11 +74,11 @@ fn listen(
             Err(error) if is_timeout(&error) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let Some((mac, sender)) = sender(&buffer[..length]) else {
+        let Some((mac, claimed)) = claim(&buffer[..length]) else {
             continue;
         };
-        if mac != own_mac && addresses.contains(&sender) {
-            owners.insert(sender, mac);
+        if mac != own_mac && addresses.contains(&claimed) {
+            owners.insert(claimed, mac);
         }
     }
 }
@@ -89,11 +90,20 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-/// Hardware and protocol address of the sender of an ARP frame.
-fn sender(frame: &[u8]) -> Option<([u8; 6], Ipv4Addr)> {
+/// Who claims which address by an ARP frame: its sender has it, or asks without
+/// an address whether another one has it, since he wants it (RFC 5227, 2.1.1).
+fn claim(frame: &[u8]) -> Option<([u8; 6], Ipv4Addr)> {
     let mac: [u8; 6] = frame.get(22..28)?.try_into().ok()?;
-    let address: [u8; 4] = frame.get(28..32)?.try_into().ok()?;
-    Some((mac, Ipv4Addr::from(address)))
+    let address = |at: usize| -> Option<Ipv4Addr> {
+        let octets: [u8; 4] = frame.get(at..at + 4)?.try_into().ok()?;
+        Some(Ipv4Addr::from(octets))
+    };
+    let (sender, target) = (address(28)?, address(38)?);
+    let claimed = match sender.is_unspecified() {
+        true => target,
+        false => sender,
+    };
+    Some((mac, claimed))
 }
 
 /// Ethernet and ARP (RFC 826) for IPv4.
@@ -145,12 +155,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_tells_its_sender() {
+    fn a_frame_claims_the_address_of_its_sender() {
         let mac = [2, 0, 0, 0, 0, 7];
         let vip = Ipv4Addr::new(192, 168, 28, 167);
         let frame = frame(Operation::Reply, mac, vip, vip);
-        assert_eq!(sender(&frame), Some((mac, vip)));
-        assert_eq!(sender(&frame[..30]), None);
+        assert_eq!(claim(&frame), Some((mac, vip)));
+        assert_eq!(claim(&frame[..30]), None);
         assert_eq!(frame[12..22], [8, 6, 0, 1, 8, 0, 6, 4, 0, 2]);
+    }
+
+    #[test]
+    fn a_probe_claims_what_it_asks_for() {
+        let mac = [2, 0, 0, 0, 0, 7];
+        let vip = Ipv4Addr::new(192, 168, 28, 167);
+        let probe = frame(Operation::Request, mac, Ipv4Addr::UNSPECIFIED, vip);
+        assert_eq!(claim(&probe), Some((mac, vip)));
+        let other = Ipv4Addr::new(192, 168, 28, 1);
+        let question = frame(Operation::Request, mac, other, vip);
+        assert_eq!(
+            claim(&question),
+            Some((mac, other)),
+            "a question is no claim"
+        );
     }
 }

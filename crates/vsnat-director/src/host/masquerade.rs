@@ -1,17 +1,19 @@
-//! The real servers' own traffic leaves by the director's address.
+//! The real servers' own traffic leaves by the director's address, and some of
+//! its ports lead to one host inside.
 //!
 //! One nftables table of our own, applied and removed in one transaction each.
 //! Its source ports leave out those of the services: a reply to a masqueraded
 //! connection must never look like a packet to a service.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::fs;
 
 use ipnet::Ipv4Net;
+use vsnat_api::{Forward, NatSource};
 use vsnat_config::DirectorName;
 use vsnat_dataplane::DataPlane;
 
+use super::ruleset::{self, Counts};
 use super::tool::{Tool, ToolError};
 
 /// Ports below are for services with privileges; a client never has them.
@@ -30,9 +32,27 @@ const DEFAULT_EPHEMERAL: PortRange = PortRange {
 pub struct Rules {
     pub table: String,
     pub outer: String,
-    /// Sources to hide; none means that the table is not wanted.
-    pub networks: Vec<Ipv4Net>,
+    /// Networks behind the director; the first that fits a packet counts.
+    pub networks: Vec<(Ipv4Net, NatSource)>,
+    pub forwards: Vec<Forward>,
+    /// Source ports of what is masqueraded.
     pub ports: PortRange,
+}
+
+impl Rules {
+    /// Whether some network's sources are hidden.
+    pub fn hide(&self) -> bool {
+        let is_hidden = |source: &NatSource| match source {
+            NatSource::Auto | NatSource::Address(_) => true,
+            NatSource::Keep => false,
+        };
+        self.networks.iter().any(|(_, source)| is_hidden(source))
+    }
+
+    /// Whether sources are to be hidden and no port is left for them.
+    pub fn lack_ports(&self) -> bool {
+        self.hide() && self.ports.is_empty()
+    }
 }
 
 /// Source ports, both ends included.
@@ -98,7 +118,7 @@ impl PortRange {
 /// Tells the packet path which ports of the director's own addresses answer
 /// masqueraded connections, so that a service on all ports leaves them alone.
 pub fn spare_ports(data_plane: &mut DataPlane, rules: Option<&Rules>) {
-    let ports = rules.map(|rules| rules.ports);
+    let ports = rules.filter(|rules| rules.hide()).map(|rules| rules.ports);
     let ports = ports.filter(|ports| !ports.is_empty());
     data_plane.spare_ports(ports.map(|ports| (ports.low, ports.high)));
 }
@@ -112,7 +132,7 @@ pub fn table_of(name: &DirectorName) -> String {
 pub fn check(rules: &Rules) -> Result<(), ToolError> {
     let arguments = ["--check", "--file", "-"];
     Tool::Nft
-        .run_with_input(&arguments, &script(rules))
+        .run_with_input(&arguments, &ruleset::script(rules, &counts(&rules.table)))
         .map(drop)
 }
 
@@ -120,7 +140,7 @@ pub fn check(rules: &Rules) -> Result<(), ToolError> {
 pub fn apply(rules: &Rules) -> Result<(), ToolError> {
     let arguments = ["--file", "-"];
     Tool::Nft
-        .run_with_input(&arguments, &script(rules))
+        .run_with_input(&arguments, &ruleset::script(rules, &counts(&rules.table)))
         .map(drop)
 }
 
@@ -138,31 +158,10 @@ pub fn exists(table: &str) -> Result<bool, ToolError> {
     Ok(tables.lines().any(|l| l.trim() == line))
 }
 
-/// The chain is emptied and filled, never deleted: its hook, which translates
-/// the packets of open connections, stays in place.
-fn script(rules: &Rules) -> String {
-    let Rules {
-        table,
-        outer,
-        networks,
-        ports: PortRange { low, high },
-    } = rules;
-    let sources: Vec<String> = networks.iter().map(Ipv4Net::to_string).collect();
-    let sources = sources.join(", ");
-    let mut script = format!(
-        "table ip {table} {{\n chain postrouting {{\n  \
-         type nat hook postrouting priority srcnat; policy accept;\n }}\n}}\n\
-         flush chain ip {table} postrouting\n"
-    );
-    let rule =
-        format!("add rule ip {table} postrouting oifname \"{outer}\" ip saddr {{ {sources} }}");
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        script,
-        "{rule} meta l4proto {{ tcp, udp, sctp }} masquerade to :{low}-{high}"
-    );
-    let _ = writeln!(script, "{rule} masquerade");
-    script
+/// The table's counters; none where there is no table.
+pub fn counts(table: &str) -> Counts {
+    let listed = Tool::Nft.run(&["list", "counters", "table", "ip", table]);
+    ruleset::read_counters(&listed.unwrap_or_default())
 }
 
 #[cfg(test)]

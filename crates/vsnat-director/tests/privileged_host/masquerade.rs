@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
+use vsnat_api::NatSource;
+
 use crate::bench::{Bench, within};
 use vsnat_director::host::address::{self, InterfaceAddress};
 use vsnat_director::host::forwarding;
@@ -14,7 +16,8 @@ fn rules(bench: &Bench, ports: PortRange) -> Rules {
     Rules {
         table: format!("vsnat_{}", bench.host()),
         outer: "eth0".to_owned(),
-        networks: vec!["10.0.100.0/24".parse().unwrap()],
+        networks: vec![("10.0.100.0/24".parse().unwrap(), NatSource::Auto)],
+        forwards: Vec::new(),
         ports,
     }
 }

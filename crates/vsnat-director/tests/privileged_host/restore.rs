@@ -29,7 +29,8 @@ fn make(setup: &Setup, found: Option<Record>, count: usize) -> (Record, usize) {
     let record = record(setup, found, &host);
     record.save(&setup.paths.record).unwrap();
     let keys = config.services.iter().map(|service| service.spec.key);
-    let rules = preflight::masquerade_rules(config, &setup.name, &host.addresses, keys);
+    let rules =
+        preflight::masquerade_rules(config, &setup.name, &host.addresses, keys, &config.marks);
     let changes = host_changes(config, &host, rules.as_ref(), &record);
     for change in changes.iter().take(count) {
         change.make().unwrap();

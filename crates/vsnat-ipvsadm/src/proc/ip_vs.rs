@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use vsnat_api::{Persistence, ServerView, ServiceKey, ServiceSpec, Services};
 
-use crate::listing::{FORWARDING, version_line};
+use crate::listing::{forwarding, version_line};
 
 const TITLE: &str = concat!(
     "Prot LocalAddress:Port Scheduler Flags\n",
@@ -57,9 +57,10 @@ fn write_server(text: &mut String, server: &ServerView) {
     let (host, port) = (address.ip().to_bits(), address.port());
     let weight = server.spec.weight.get();
     let (active, inactive) = (server.active, server.inactive);
+    let forwarding = forwarding(&server.spec);
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "  -> {host:08X}:{port:04X}      {FORWARDING:<7} {weight:<6} {active:<10} {inactive:<10}"
+        "  -> {host:08X}:{port:04X}      {forwarding:<7} {weight:<6} {active:<10} {inactive:<10}"
     );
 }

@@ -1,9 +1,10 @@
 //! Servers that are plugged in, serve, and are unplugged.
 
 use std::fs;
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
-use vsnat_api::{ServerStanding, ServerStandings, Standing};
+use vsnat_api::{Nat, ServerStanding, ServerStandings, Standing};
 
 use crate::bench::{Bench, Running, USUAL, exec, ip, until};
 use crate::clients::Program;
@@ -64,6 +65,59 @@ fn answering(bench: &Bench) -> Vec<String> {
     clients
 }
 
+/// Each client reaches the outside, by the director's address.
+fn reach_the_outside(bench: &Bench) {
+    for client in 0..3 {
+        let ping = "busybox ping -c 1 -w 10 192.168.28.1";
+        let said = bench.inside(&bench.client(client), ping);
+        assert!(
+            said.contains("1 packets received"),
+            "client {client}: {said}"
+        );
+    }
+    let nat = bench.vsnat(&["nat", "--json"]);
+    let nat: Nat = serde_json::from_slice(&nat.stdout).unwrap();
+    assert!(nat.networks[0].counters.connections >= 3, "{nat:#?}");
+    let flows = nat.flows.listed.iter();
+    let mut masqueraded: Vec<String> = flows
+        .filter(|flow| flow.translated.address.to_string() == "192.168.28.167")
+        .map(|flow| flow.source.address.to_string())
+        .collect();
+    masqueraded.sort();
+    masqueraded.dedup();
+    assert_eq!(masqueraded, inside(bench), "{nat:#?}");
+}
+
+#[test]
+fn a_server_that_joins_grows_and_the_next_daemon_lets_it_grow_on() {
+    let bench = Bench::new(1);
+    let rules = RULES.replace(
+        "host_name = \"web-*\"",
+        "host_name = \"web-*\"\nweight = 1000\nslow_start = \"40s\"",
+    );
+    bench.write(&format!("{USUAL}{rules}"));
+    let director = bench.start();
+    let _client = bench.client_on(0, Program::Dhclient);
+    let _web = web(&bench, 0);
+    let weight = || {
+        servers(&bench)
+            .first()
+            .map_or(0, |server| server.weight.get())
+    };
+    until("it is in", || inside(&bench).len() == 1);
+    let server = servers(&bench).remove(0);
+    assert!(server.weight.get() < 500, "{server:?}");
+    assert_eq!(server.growing.unwrap().to.get(), 1_000);
+    until("it grows", || weight() > 100);
+    director.end(Signal::SIGKILL);
+
+    let _director = bench.start();
+    let found = weight();
+    assert!((100..1_000).contains(&found), "{found}");
+    until("it is grown up", || weight() == 1_000);
+    until("it grows no more", || servers(&bench)[0].growing.is_none());
+}
+
 #[test]
 fn a_server_that_is_plugged_in_serves() {
     let bench = Bench::new(3);
@@ -90,8 +144,13 @@ fn a_server_that_is_plugged_in_serves() {
         refused.count() == 3
     });
     assert_eq!(inside(&bench), [] as [String; 0]);
+    let ready = Instant::now();
     let mut webs: Vec<Running> = (0..3).map(|client| web(&bench, client)).collect();
     until("all are in", || inside(&bench).len() == 3);
+    println!(
+        "all serve {} ms after they were ready",
+        ready.elapsed().as_millis()
+    );
     assert_eq!(answering(&bench), ["client 0", "client 1", "client 2"]);
     let came: Vec<String> = servers(&bench).into_iter().map(|s| s.came_by).collect();
     for rule in [
@@ -104,6 +163,8 @@ fn a_server_that_is_plugged_in_serves() {
     let ipvsadm = bench.vsnat(&["servers"]);
     let text = String::from_utf8(ipvsadm.stdout).unwrap();
     assert!(text.contains("weight 2     in "), "{text}");
+
+    reach_the_outside(&bench);
 
     // The server program ends; the client gives its lease back; the cable is
     // pulled.

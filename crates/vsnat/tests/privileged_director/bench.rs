@@ -89,6 +89,16 @@ impl Bench {
         path
     }
 
+    /// Writes a file with other VIPs and no service.
+    pub fn write_vips(&self, vips: &str, director: &str) {
+        let name = &self.name;
+        let text = format!(
+            "[director]\nname = \"{name}\"\nouter = \"eth0\"\ninner = [\"eth1\"]\n\
+             vips = [{vips}]\n{director}\n"
+        );
+        fs::write(self.folder.join("director.toml"), text).unwrap();
+    }
+
     /// Starts a director and waits until it answers.
     pub fn start(&self) -> Director {
         let mut director = self.spawn();
@@ -104,7 +114,7 @@ impl Bench {
 
     /// Starts a director and does not wait.
     pub fn spawn(&self) -> Director {
-        let log = self.folder.join("log");
+        let log = self.log_file();
         let child = self
             .run_command()
             .stdout(Stdio::null())
@@ -112,6 +122,10 @@ impl Bench {
             .spawn()
             .unwrap();
         Director { child, log }
+    }
+
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.join("log")
     }
 
     /// Starts a director that is to fail, and gives what it says.
@@ -166,6 +180,13 @@ impl Bench {
         links.matches("prog/xdp").count()
     }
 
+    /// Gives nftables rules to the director's host.
+    pub fn nft(&self, rules: &str) {
+        let mut nft = Command::new("ip");
+        let nft = nft.args(["netns", "exec", &self.name, "nft", rules]);
+        assert!(nft.status().unwrap().success(), "nft {rules}");
+    }
+
     /// Runs `ip` among the neighbours.
     pub fn in_neighbours(&self, words: &str) {
         ip(&format!("-n {} {words}", self.neighbours()));
@@ -197,6 +218,7 @@ impl Bench {
         for left in [
             format!("/sys/fs/bpf/vsnat/{}", self.name),
             format!("/run/vsnat/{}.state.json", self.name),
+            format!("/run/vsnat/{}.state.next", self.name),
             format!("/run/vsnat/{}.sock", self.name),
             format!("/run/vsnat/{}.lock", self.name),
         ] {

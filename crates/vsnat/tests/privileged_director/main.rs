@@ -7,10 +7,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod addresses;
 mod bench;
+mod crashes;
 mod ending;
 mod proc;
 mod refusing;
 mod serving;
 mod settings;
+mod unit;
 mod xdp;

@@ -104,6 +104,7 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
     let wanted = [
         "vsnat_arm",
         "vsnat_begin",
+        "vsnat_divide",
         "vsnat_hand_over",
         "vsnat_inner",
         "vsnat_inner_err",

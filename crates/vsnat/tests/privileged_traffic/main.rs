@@ -14,12 +14,14 @@ mod assorted;
 mod beyond;
 mod bulk;
 mod by_mark;
+mod divided;
 mod frame;
 mod greeting;
 mod links;
 mod packet_socket;
 mod pieces;
 mod refusals;
+mod routed;
 #[path = "../scenario/mod.rs"]
 #[allow(dead_code, reason = "shared with the other scenarios")]
 mod scenario;
