@@ -19,7 +19,7 @@ pub fn supported_lines(lines: &[String]) -> Vec<String> {
     kept.cloned().collect()
 }
 
-/// All but IPv6, engines of persistence, direct routing and tunnels.
+/// All but IPv6, engines of persistence and tunnels.
 fn is_supported(line: &str, table: &[String]) -> bool {
     if line.contains('[') || line.contains(" -6 ") || line.contains(" --pe ") {
         return false;
@@ -27,7 +27,7 @@ fn is_supported(line: &str, table: &[String]) -> bool {
     let words: Vec<&str> = line.split(' ').collect();
     match words.as_slice() {
         ["-A", ..] => true,
-        ["-a", option, address, "-r", _, "-m", "-w", _] => {
+        ["-a", option, address, "-r", _, "-m" | "-g", "-w", _] => {
             let service = format!("-A {option} {address} ");
             let service = table.iter().find(|line| line.starts_with(&service));
             service.is_some_and(|service| is_supported(service, table))

@@ -21,10 +21,7 @@ pub enum Expected {
 /// refusal says it.
 #[rustfmt::skip]
 const REFUSED: &[(&str, &str)] = &[
-    ("add/11-a-default-fwd.txt", "add -m (masquerading)"),
-    ("add/12-a-default-fwd-otherport.txt", "add -m (masquerading)"),
     ("add/13-a-tunnel.txt", "-i (tunneling)"),
-    ("add/15-a-local.txt", "-g (direct routing)"),
     ("add/28-A-fwm6.txt", "-6 (IPv6)"),
     ("add/30-a-v6.txt", "IPv6 addresses"),
     ("add/37-A-pe-sip.txt", "--pe (persistence engines)"),
@@ -33,7 +30,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("daemon/04-start-backup.txt", "--start-daemon (connection synchronisation)"),
     ("daemon/12-start-bad-if.txt", "--start-daemon (connection synchronisation)"),
     ("daemon/15-start-full.txt", "--start-daemon (connection synchronisation)"),
-    ("edit/12-e-weight-without-m.txt", "add -m (masquerading)"),
     ("errors/032-A-f-5-6-s-rr.txt", "-6 (IPv6)"),
     ("errors/050-A-t-10.0.1.100-81-pe-sip.txt", "--pe (persistence engines)"),
     ("errors/083-a-t-10.0.1.100-80-r-fd00-2-11-80-i.txt", "IPv6 addresses and -i (tunneling)"),
@@ -56,6 +52,9 @@ const NO_DAEMON: &[&str] = &[
 /// What was done before, where the table of the recording does not tell: the
 /// order in which servers were added, and timeouts.
 const HISTORY: &[(&str, &[&str])] = &[
+    ("list/14-Ln-nosort.txt", LOCAL_SERVERS_LAST),
+    ("list/17-Ln-stats-nosort.txt", LOCAL_SERVERS_LAST),
+    ("list/80-proc-ip_vs.txt", LOCAL_SERVERS_LAST),
     (
         "edit/23-nosort.txt",
         &[
@@ -65,6 +64,13 @@ const HISTORY: &[(&str, &[&str])] = &[
     ),
     ("edit/31-timeout.txt", &["--set 60 10 20"]),
     ("edit/33-timeout.txt", &["--set 60 10 20", "--set 0 0 30"]),
+];
+
+const LOCAL_SERVERS_LAST: &[&str] = &[
+    "-d -t 10.0.1.100:81 -r 10.0.1.1:81",
+    "-a -t 10.0.1.100:81 -r 10.0.1.1:81 -g",
+    "-d -t 10.0.1.100:81 -r 127.0.0.1:81",
+    "-a -t 10.0.1.100:81 -r 127.0.0.1:81 -m",
 ];
 
 /// The help text is in our own words.

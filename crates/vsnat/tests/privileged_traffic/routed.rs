@@ -48,7 +48,7 @@ fn a_server_answers_past_the_director() {
     assert_eq!(down.unwrap(), Pattern::digest(BYTES));
     assert_eq!(up.unwrap(), Pattern::digest(BYTES));
     assert_eq!(scene.count("opened"), 2);
-    assert!(scene.count("forwarded") > 1_000);
+    assert!(scene.count("forwarded") > 10);
     assert_eq!(scene.count("returned"), 0);
     let row = format!("  -> {address}:{PORT}            Route   2      ");
     let listing = scene.ipvsadm("-Ln");
