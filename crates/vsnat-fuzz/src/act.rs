@@ -12,6 +12,8 @@ use crate::script::ScriptError;
 pub enum Act {
     /// A command line of ipvsadm.
     Ipvsadm(String),
+    /// A service, in ipvsadm's words, whose servers see the director's address.
+    Lend(String),
     /// A setting and its value.
     Set {
         name: String,
@@ -106,6 +108,7 @@ impl Act {
         let words: Vec<&str> = rest.split_whitespace().collect();
         let act = match (verb, &words[..]) {
             ("ipvsadm", _) => Some(Act::Ipvsadm(rest.to_owned())),
+            ("lend", _) => Some(Act::Lend(rest.to_owned())),
             ("outer" | "inner", _) => Some(Act::Packet(arrival::parse(line)?)),
             ("meanwhile", [after, "sweep", ms]) => meanwhile_sweep(after, ms),
             ("meanwhile", [after, ..]) => {
@@ -199,6 +202,7 @@ impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Act::Ipvsadm(words) => write!(f, "ipvsadm {words}"),
+            Act::Lend(words) => write!(f, "lend {words}"),
             Act::Set { name, value } => write!(f, "set {name} {value}"),
             Act::Deny { prefix } => write!(f, "deny {prefix}"),
             Act::Allow { prefix } => write!(f, "allow {prefix}"),

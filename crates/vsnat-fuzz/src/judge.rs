@@ -10,7 +10,7 @@ use crate::sums::{Sum, Sums};
 pub type Counted<'c> = &'c dyn Fn(Reason) -> u64;
 
 /// The reasons of which a packet has one at least; one that passes, exactly one.
-const FATES: [Reason; 21] = [
+const FATES: [Reason; 22] = [
     Reason::Forwarded,
     Reason::Returned,
     Reason::NotOurs,
@@ -22,6 +22,7 @@ const FATES: [Reason; 21] = [
     Reason::ServerGone,
     Reason::TableFull,
     Reason::PortsExhausted,
+    Reason::SourcePortsExhausted,
     Reason::TtlExceeded,
     Reason::FragmentationNeeded,
     Reason::TooBig,
@@ -44,12 +45,26 @@ pub fn handing(counted: Counted<'_>, side: Side, verdict: Verdict) -> Result<(),
     }
 }
 
+/// What a packet may be when it goes on to the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    Untouched,
+    /// Too large for the next link, it is translated here and divided there.
+    MayBeTranslated,
+}
+
 /// Judges bytes alone.
-pub fn bytes(before: &[u8], after: &[u8], verdict: Verdict) -> Result<(), String> {
+pub fn bytes(
+    before: &[u8],
+    after: &[u8],
+    verdict: Verdict,
+    passing: Passing,
+) -> Result<(), String> {
     match verdict {
-        Verdict::Pass | Verdict::ToHost => match before == after {
-            true => Ok(()),
-            false => Err("a packet that passes has changed".to_owned()),
+        Verdict::Pass | Verdict::ToHost => match (before == after, passing) {
+            (true, _) => Ok(()),
+            (false, Passing::MayBeTranslated) => sums(before, after),
+            (false, Passing::Untouched) => Err("a packet that passes has changed".to_owned()),
         },
         Verdict::Drop => Ok(()),
         Verdict::Redirect { .. } | Verdict::Neighbour { .. } | Verdict::Resolved { .. } => {
@@ -75,7 +90,13 @@ pub fn counters(counted: Counted<'_>, verdict: Verdict) -> Result<(), String> {
     };
     // A client's piece of what the daemon reads is counted as that alone.
     let is_counted = given > 0 || counted(Reason::Proxied) > 0;
-    if !is_counted || (is_pass && given > 1) {
+    // What is too big is counted so, and as sent when the host divides it.
+    let is_sent = counted(Reason::Forwarded) + counted(Reason::Returned) > 0;
+    let most = match is_sent && counted(Reason::TooBig) > 0 {
+        true => 2,
+        false => 1,
+    };
+    if !is_counted || (is_pass && given > most) {
         return Err(format!("{verdict:?} for {given} reasons"));
     }
     Ok(())

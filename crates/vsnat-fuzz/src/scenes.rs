@@ -25,10 +25,11 @@ const TOO_MANY: u16 = 5_000;
 const _: () = assert!(MANY as u32 > CONNECTIONS);
 
 pub fn scene(chance: &mut Chance) -> Vec<Act> {
-    match chance.below(5) {
+    match chance.below(6) {
         0 => flood(chance),
         1 => ports(),
         2 => data_connections(chance, Caller::Client),
+        4 => lent(),
         3 => data_connections(chance, Caller::Server),
         _ => overtaken(chance),
     }
@@ -77,6 +78,16 @@ fn data_connections(chance: &mut Chance, caller: Caller) -> Vec<Act> {
         Caller::Server => from_server(CLIENT, port),
     });
     acts
+}
+
+/// A service whose servers would see the director's address, which has none
+/// towards them.
+fn lent() -> Vec<Act> {
+    vec![
+        Act::Lend(format!("-A -t {VIP}:81 -s rr")),
+        Act::Ipvsadm(format!("-a -t {VIP}:81 -r {SERVER}:80 -m -w 1")),
+        from_client(CLIENT, 5_005, 81),
+    ]
 }
 
 /// Between two steps of a packet other CPUs open the same connection, or so much

@@ -1,6 +1,6 @@
 //! Commands out of their words.
 
-use vsnat_api::{Command, MarkRule, Setting};
+use vsnat_api::{Command, MarkRule, ServiceSpec, Setting, Source};
 use vsnat_ipvsadm::{NoNames, Request};
 
 use crate::act::{Act, MarkText};
@@ -9,21 +9,14 @@ use crate::act::{Act, MarkText};
 /// none.
 pub fn command_of(act: &Act) -> Option<Command> {
     match act {
-        Act::Ipvsadm(words) => {
-            let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-            match vsnat_ipvsadm::parse(&words, &NoNames).ok()? {
-                Request::Command(command) => Some(command),
-                Request::UnknownScheduler(_)
-                | Request::ListServices(_)
-                | Request::ListConnections(_)
-                | Request::ListTimeouts
-                | Request::ListDaemons
-                | Request::Save(_)
-                | Request::Restore
-                | Request::Help
-                | Request::Version => None,
-            }
-        }
+        Act::Ipvsadm(words) => spoken(words),
+        Act::Lend(words) => match spoken(words)? {
+            Command::AddService(spec) => Some(Command::AddService(ServiceSpec {
+                source: Source::Director,
+                ..spec
+            })),
+            other => Some(other),
+        },
         Act::Set { name, value } => {
             Some(Command::Set(Setting::new(name.parse().ok()?, *value).ok()?))
         }
@@ -67,4 +60,21 @@ fn rule_of(text: &MarkText) -> Option<MarkRule> {
         },
         interface: some(&text.interface),
     })
+}
+
+/// What ipvsadm makes of these words.
+fn spoken(words: &str) -> Option<Command> {
+    let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+    match vsnat_ipvsadm::parse(&words, &NoNames).ok()? {
+        Request::Command(command) => Some(command),
+        Request::UnknownScheduler(_)
+        | Request::ListServices(_)
+        | Request::ListConnections(_)
+        | Request::ListTimeouts
+        | Request::ListDaemons
+        | Request::Save(_)
+        | Request::Restore
+        | Request::Help
+        | Request::Version => None,
+    }
 }

@@ -15,7 +15,7 @@ use vsnat_dataplane::{Backend, Limits, Plane};
 use crate::act::{Act, Caller, Expected, Haste};
 use crate::arrival::{Arrival, Front};
 use crate::errors::Finding;
-use crate::judge;
+use crate::judge::{self, Passing};
 use crate::machine::packet_of;
 use crate::traces::Traces;
 use crate::words::command_of;
@@ -110,6 +110,7 @@ impl World {
             Act::Expect(expected) => self.expect(expected),
             Act::Own { networks } => self.own(networks),
             Act::Ipvsadm(_)
+            | Act::Lend(_)
             | Act::Set { .. }
             | Act::Deny { .. }
             | Act::Allow { .. }
@@ -300,7 +301,12 @@ fn judge_all(
     counted: judge::Counted<'_>,
     intruded: u32,
 ) -> Result<(), String> {
-    judge::bytes(before, after, verdict)?;
+    let is_translated = counted(Reason::Forwarded) + counted(Reason::Returned) > 0;
+    let passing = match is_translated || intruded > 0 {
+        true => Passing::MayBeTranslated,
+        false => Passing::Untouched,
+    };
+    judge::bytes(before, after, verdict, passing)?;
     // Others have counted too.
     if intruded > 0 {
         return Ok(());
@@ -310,7 +316,7 @@ fn judge_all(
         verdict,
         Verdict::Redirect { .. } | Verdict::Neighbour { .. }
     );
-    if left && counted(Reason::Forwarded) + counted(Reason::Returned) > 0 {
+    if left && is_translated {
         judge::translation(before, after)?;
     }
     if left && counted(Reason::IcmpSent) + counted(Reason::ResetSent) > 0 {
@@ -332,7 +338,12 @@ fn intrude(meanwhile: &Mutex<Meanwhile>, model: &mut Model, step: Step) {
             Intrusion::Packet(arrival) => {
                 let mut packet = packet_of(&arrival);
                 let verdict = run(model, &arrival, &mut packet);
-                let judged = judge::bytes(&arrival.bytes, &packet.bytes, verdict);
+                let judged = judge::bytes(
+                    &arrival.bytes,
+                    &packet.bytes,
+                    verdict,
+                    Passing::MayBeTranslated,
+                );
                 meanwhile.wrong = meanwhile.wrong.take().or(judged.err());
             }
             Intrusion::Sweep(ms) => {
