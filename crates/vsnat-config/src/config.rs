@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use vsnat_api::{Attach, ConnectionState, MarkRule, ServerSpec, ServiceSpec, Setting};
 
 use crate::timeouts::{self, SETTABLE_STATES};
@@ -18,12 +18,12 @@ pub struct Config {
     /// The interfaces towards the real servers, at least one.
     pub inner: Vec<String>,
     /// Each VIP with the prefix it is put on the outer interface with.
-    pub vips: Vec<Ipv4Net>,
+    pub vips: Vec<IpNet>,
     pub masquerade: Masquerade,
     /// By which way packets are taken from each of the interfaces.
     pub attach: BTreeMap<String, Attach>,
     /// Source prefixes whose service traffic is refused.
-    pub deny: Vec<Ipv4Net>,
+    pub deny: Vec<IpNet>,
     pub limits: Limits,
     /// Only the states the file names; all others keep IPVS's timeout.
     pub timeouts: BTreeMap<ConnectionState, Duration>,
@@ -89,7 +89,7 @@ pub enum Masquerade {
     /// That of every network an inner interface has an address in.
     InnerNetworks,
     /// That of these networks.
-    Networks(Vec<Ipv4Net>),
+    Networks(Vec<IpNet>),
 }
 
 /// Sizes of the tables; they are fixed while the data plane lives.

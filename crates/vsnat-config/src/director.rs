@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::DeValue;
 use vsnat_api::Attach;
@@ -32,9 +32,9 @@ pub(crate) struct Director {
     pub name: DirectorName,
     pub outer: Option<String>,
     pub inner: Vec<String>,
-    pub vips: Vec<Ipv4Net>,
+    pub vips: Vec<IpNet>,
     pub masquerade: Masquerade,
-    pub deny: Vec<Ipv4Net>,
+    pub deny: Vec<IpNet>,
     pub attach: BTreeMap<String, Attach>,
 }
 
@@ -129,7 +129,7 @@ fn interface(text: &Spanned<&str>, notes: &mut Notes) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn vips(section: &Section, notes: &mut Notes) -> Vec<Ipv4Net> {
+fn vips(section: &Section, notes: &mut Notes) -> Vec<IpNet> {
     let Some(value) = section.value("vips") else {
         section.missing(
             "vips",
@@ -147,7 +147,7 @@ fn vips(section: &Section, notes: &mut Notes) -> Vec<Ipv4Net> {
             "vips is empty; give the address of the services",
         );
     }
-    let mut vips: Vec<Ipv4Net> = Vec::new();
+    let mut vips: Vec<IpNet> = Vec::new();
     for text in texts {
         match address::interface_address(text.get_ref()) {
             Err(message) => notes.add(text.span(), message),
@@ -180,7 +180,7 @@ fn masquerade(section: &Section, notes: &mut Notes) -> Masquerade {
     }
 }
 
-fn deny(section: &Section, notes: &mut Notes) -> Vec<Ipv4Net> {
+fn deny(section: &Section, notes: &mut Notes) -> Vec<IpNet> {
     if section.value("deny").is_none() {
         return Vec::new();
     }
@@ -188,8 +188,8 @@ fn deny(section: &Section, notes: &mut Notes) -> Vec<Ipv4Net> {
 }
 
 /// A list of networks of which none lies in another.
-fn networks(section: &Section, key: &str, notes: &mut Notes) -> Vec<Ipv4Net> {
-    let mut kept: Vec<Spanned<Ipv4Net>> = Vec::new();
+fn networks(section: &Section, key: &str, notes: &mut Notes) -> Vec<IpNet> {
+    let mut kept: Vec<Spanned<IpNet>> = Vec::new();
     for text in section.texts(key, notes).unwrap_or_default() {
         let net = match address::network(text.get_ref()) {
             Ok(net) => net,
@@ -203,7 +203,7 @@ fn networks(section: &Section, key: &str, notes: &mut Notes) -> Vec<Ipv4Net> {
             notes.add(text.span(), message);
             continue;
         }
-        let covers = |other: &Ipv4Net| other.contains(&net) || net.contains(other);
+        let covers = |other: &IpNet| other.contains(&net) || net.contains(other);
         if let Some(other) = kept.iter().find(|other| covers(other.get_ref())) {
             let line = notes.line(&other.span());
             let other = other.get_ref();

@@ -8,8 +8,8 @@
 //! caller.
 //!
 //! What ipvsadm knows and the director does not do yet (direct routing, tunnels,
-//! IPv6, engines of persistence, daemons of synchronisation) is understood, checked by
-//! ipvsadm's own rules, and then refused by name. Nothing is accepted and
+//! marks of IPv6, engines of persistence, daemons of synchronisation) is understood,
+//! checked by ipvsadm's own rules, and then refused by name. Nothing is accepted and
 //! ignored.
 
 mod address;

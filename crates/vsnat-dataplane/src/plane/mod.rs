@@ -6,6 +6,7 @@
 
 mod deny;
 mod expect;
+mod families;
 mod filters;
 mod helped;
 mod listing;
@@ -19,12 +20,14 @@ mod servers;
 mod services;
 mod settings;
 mod space;
+mod stand_ins;
 mod tables;
 mod views;
 
 use std::collections::BTreeMap;
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
+use vsnat_abi::service::ServiceKey4;
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_api::{
     Command, CommandError, Helper, MarkRule, Persistence, Scheduler, SchedulerFlags, ServiceKey,
@@ -36,6 +39,7 @@ use crate::plane::presence::Presence;
 use crate::plane::roster::Roster;
 use crate::plane::served::ServedBy;
 use crate::plane::space::Space;
+use crate::plane::stand_ins::StandIns;
 use crate::{Backend, BackendError};
 
 pub use expect::{ExpectError, Proxied};
@@ -56,12 +60,15 @@ pub struct Plane<B> {
     marks: Vec<MarkRule>,
     served_by: ServedBy,
     expectations: Expectations,
+    stand_ins: StandIns,
 }
 
 /// A service that is in force.
 #[derive(Clone, Debug)]
 struct Known {
     index: u32,
+    /// What the packet path finds it by.
+    key: ServiceKey4,
     scheduler: Scheduler,
     flags: SchedulerFlags,
     persistence: Option<Persistence>,
@@ -89,6 +96,7 @@ impl<B: Backend> Plane<B> {
             marks: Vec::new(),
             served_by: ServedBy::new(),
             expectations: Expectations::default(),
+            stand_ins: StandIns::default(),
         };
         plane.adopt();
         plane
@@ -118,8 +126,8 @@ impl<B: Backend> Plane<B> {
             Command::EditServer { service, server } => self.edit_server(*service, server),
             Command::DeleteServer { service, address } => self.delete_server(*service, *address),
             Command::Zero(key) => self.zero(*key),
-            Command::DenyAdd(prefix) => self.deny_add(*prefix),
-            Command::DenyDelete(prefix) => self.deny_delete(*prefix),
+            Command::DenyAdd(prefix) => self.deny_add(deniable(*prefix)?),
+            Command::DenyDelete(prefix) => self.deny_delete(deniable(*prefix)?),
             Command::SetTimeouts(timeouts) => self.change_timeouts(*timeouts),
             Command::Set(setting) => self.set(*setting),
             Command::MarkAdd(rule) => self.mark_add(rule),
@@ -175,14 +183,24 @@ impl<B: Backend> Plane<B> {
                 }
                 self.services.insert(key, known.clone());
             }
-            let put = self
-                .backend
-                .put_service_key(services::key_to_kernel(key), known.index);
+            let put = self.backend.put_service_key(known.key, known.index);
             if let Err(error) = put {
                 tracing::error!(%key, %error, "the service could not be mended");
             }
         }
         self.adopt_deny();
+    }
+}
+
+fn deniable(prefix: IpNet) -> Result<Ipv4Net, CommandError> {
+    match prefix {
+        IpNet::V4(prefix) => Ok(prefix),
+        IpNet::V6(prefix) => Err(CommandError::Failed {
+            message: format!(
+                "{prefix} cannot be denied: denied prefixes are of IPv4; let the firewall of the \
+                 outer interface refuse it"
+            ),
+        }),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A deleted server keeps its index until its last connection is gone. Added
 //! again before that it gets its connections back, as in IPVS.
 
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use vsnat_abi::destination::{Dest, dest_state};
 use vsnat_abi::net::{Be16, Be32};
@@ -15,7 +15,6 @@ use crate::Backend;
 use crate::backend::Totals;
 use crate::plane::order::Standing;
 use crate::plane::served::Packets;
-use crate::plane::services::{key_from_kernel, key_to_kernel};
 use crate::plane::{Known, Plane};
 
 /// IPVS keeps a deleted server without connections for two minutes.
@@ -42,8 +41,9 @@ impl<B: Backend> Plane<B> {
                 limit: MAX_SERVERS_PER_SERVICE,
             });
         }
-        let key = key_to_kernel(service);
-        let index = match self.roster.find_gone(key, server.address) {
+        let key = known.key;
+        let end = self.given_end(server.address)?;
+        let index = match self.roster.find_gone(key, end) {
             Some(index) => index,
             None => self.free_dest()?,
         };
@@ -54,8 +54,8 @@ impl<B: Backend> Plane<B> {
             _ => self.backend.dest_totals(index),
         };
         let dest = Dest {
-            address: Be32::from_bytes(server.address.ip().octets()),
-            port: Be16::from_host(server.address.port()),
+            address: Be32::from_bytes(end.ip().octets()),
+            port: Be16::from_host(end.port()),
             zero: 0,
             service: key,
             state: dest_state::AVAILABLE,
@@ -127,7 +127,7 @@ impl<B: Backend> Plane<B> {
     pub(super) fn delete_server(
         &mut self,
         service: ServiceKey,
-        address: SocketAddrV4,
+        address: SocketAddr,
     ) -> Result<(), CommandError> {
         let mut known = self.known(service)?;
         let found = self.find_dest(&known, address);
@@ -191,7 +191,7 @@ impl<B: Backend> Plane<B> {
         if dest.state != dest_state::DELETED {
             return;
         }
-        let known = key_from_kernel(&dest.service).and_then(|key| self.services.get(&key));
+        let known = self.true_key(&dest.service).and_then(|key| self.services.get(&key));
         let Some(index_of_service) = known.map(|known| known.index) else {
             return;
         };
@@ -209,9 +209,10 @@ impl<B: Backend> Plane<B> {
         known.ok_or(CommandError::ServiceNotDefined)
     }
 
-    fn find_dest(&self, known: &Known, address: SocketAddrV4) -> Option<u32> {
+    fn find_dest(&self, known: &Known, address: SocketAddr) -> Option<u32> {
         let dests = self.backend.memory().dests;
-        let is_it = |dest: &Dest| is_at(dest, address);
+        let end = self.path_end(address)?;
+        let is_it = |dest: &Dest| is_at(dest, end);
         let mut indices = known.dests.iter().copied();
         indices.find(|index| dests.read(*index).is_some_and(|dest| is_it(&dest)))
     }
@@ -272,10 +273,13 @@ fn check_thresholds(server: &ServerSpec) -> Result<(), CommandError> {
 }
 
 /// A server must be one host: IPVS refuses what is neither unicast nor local.
-fn check_address(address: SocketAddrV4) -> Result<(), CommandError> {
-    let ip = address.ip();
-    if ip.octets()[0] == 0 || ip.is_multicast() || ip.is_broadcast() {
-        return Err(CommandError::Invalid);
+fn check_address(address: SocketAddr) -> Result<(), CommandError> {
+    let is_one_host = match address.ip() {
+        IpAddr::V4(ip) => ip.octets()[0] != 0 && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+    };
+    match is_one_host {
+        true => Ok(()),
+        false => Err(CommandError::Invalid),
     }
-    Ok(())
 }

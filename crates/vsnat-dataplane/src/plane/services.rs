@@ -1,15 +1,14 @@
 //! Virtual services.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vsnat_abi::destination::dest_state;
-use vsnat_abi::net::{Be16, Be32};
-
+use vsnat_abi::net::Be32;
 use vsnat_abi::service::{NO_VIEW, Service, ServiceKey4, VIEWS_PER_SERVICE, service_flag};
 use vsnat_abi::time::{coarse_span_from_ms, ms_from_coarse};
 use vsnat_api::{
-    CommandError, Mark, Persistence, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec,
+    CommandError, Persistence, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec,
 };
 
 use crate::Backend;
@@ -22,8 +21,9 @@ impl<B: Backend> Plane<B> {
         if self.services.contains_key(&spec.key) {
             return Err(CommandError::ServiceExists);
         }
+        check_mask(spec)?;
         let index = self.free_service()?;
-        let key = key_to_kernel(spec.key);
+        let key = self.given_key(spec.key)?;
         let service = Service {
             view: NO_VIEW,
             key,
@@ -38,6 +38,7 @@ impl<B: Backend> Plane<B> {
         self.write_service(index, service);
         let mut known = Known {
             index,
+            key,
             scheduler: spec.scheduler,
             flags: spec.flags,
             persistence: spec.persistence,
@@ -63,6 +64,7 @@ impl<B: Backend> Plane<B> {
     pub(super) fn edit_service(&mut self, spec: &ServiceSpec) -> Result<(), CommandError> {
         let known = self.services.get(&spec.key);
         let before = known.ok_or(CommandError::NoSuchService)?.clone();
+        check_mask(spec)?;
         let mut known = Known {
             scheduler: spec.scheduler,
             flags: spec.flags,
@@ -94,10 +96,8 @@ impl<B: Backend> Plane<B> {
     }
 
     pub(super) fn delete_service(&mut self, key: ServiceKey) -> Result<(), CommandError> {
-        if !self.services.contains_key(&key) {
-            return Err(CommandError::NoSuchService);
-        }
-        let removed = self.backend.remove_service_key(key_to_kernel(key));
+        let known = self.services.get(&key).ok_or(CommandError::NoSuchService)?;
+        let removed = self.backend.remove_service_key(known.key);
         removed.map_err(failed)?;
         self.forget_service(key);
         Ok(())
@@ -127,7 +127,7 @@ impl<B: Backend> Plane<B> {
             return;
         };
         let (index, dests) = (known.index, known.dests.clone());
-        let gone: Vec<u32> = self.roster.gone_of(key_to_kernel(key)).collect();
+        let gone: Vec<u32> = self.roster.gone_of(known.key).collect();
         for index in dests.into_iter().chain(gone) {
             if let Some(mut dest) = self.backend.memory().dests.read(index) {
                 dest.baseline = self.backend.dest_totals(index);
@@ -168,7 +168,7 @@ impl<B: Backend> Plane<B> {
 
     fn adopt_service(&mut self, index: u32, service: &Service, mut dests: Vec<(u64, u32)>) {
         let memory = *self.backend.memory();
-        let Some(key) = key_from_kernel(&service.key) else {
+        let Some(key) = self.true_key(&service.key) else {
             return;
         };
         dests.sort_unstable_by(|a, b| b.cmp(a));
@@ -180,9 +180,10 @@ impl<B: Backend> Plane<B> {
         }
         let known = Known {
             index,
+            key: service.key,
             scheduler: scheduler.unwrap_or(Scheduler::Wlc),
             flags: SchedulerFlags::from_bits(read.map_or(0, |view| view.flags as u8)),
-            persistence: persistence_in(service),
+            persistence: persistence_in(key, service),
             one_packet: service.flags & service_flag::ONE_PACKET != 0,
             helper: helped::asked(service),
             dests: dests.into_iter().map(|(_, dest)| dest).collect(),
@@ -206,7 +207,7 @@ impl<B: Backend> Plane<B> {
                 self.write_dest(index, dest);
             }
         }
-        self.orphan_deleted(key_to_kernel(key));
+        self.orphan_deleted(known.key);
         self.space.release(known.index, self.backend.now_ns());
     }
 
@@ -242,40 +243,47 @@ fn persistence_of(spec: &ServiceSpec) -> u32 {
     coarse_span_from_ms(u64::from(timeout_s) * 1_000)
 }
 
+/// An IPv6 mask is kept as the length of its prefix.
 fn netmask_of(spec: &ServiceSpec) -> Be32 {
-    let netmask = spec.persistence.map(|p| p.netmask);
-    Be32::from_bytes(netmask.unwrap_or(Persistence::EVERY_CLIENT).octets())
+    let Some(persistence) = spec.persistence else {
+        return Be32::from_bytes(Ipv4Addr::BROADCAST.octets());
+    };
+    match (is_ipv6(spec.key), persistence.netmask) {
+        (false, IpAddr::V4(mask)) => Be32::from_bytes(mask.octets()),
+        (true, _) | (false, IpAddr::V6(_)) => {
+            let length = persistence.prefix6().unwrap_or(Ipv6Addr::BITS as u8);
+            Be32::from_host(u32::from(length))
+        }
+    }
 }
 
-fn persistence_in(service: &Service) -> Option<Persistence> {
+fn persistence_in(key: ServiceKey, service: &Service) -> Option<Persistence> {
     if service.flags & service_flag::PERSISTENT == 0 {
         return None;
     }
+    let netmask = match is_ipv6(key) {
+        false => Ipv4Addr::from(service.netmask.bytes()).into(),
+        true => Persistence::netmask_of_prefix6(service.netmask.host() as u8),
+    };
     Some(Persistence {
         timeout_s: (ms_from_coarse(service.persistence) / 1_000) as u32,
-        netmask: Ipv4Addr::from(service.netmask.bytes()),
+        netmask,
     })
 }
 
-pub(crate) fn key_to_kernel(key: ServiceKey) -> ServiceKey4 {
-    match key {
-        ServiceKey::Address { protocol, address } => ServiceKey4 {
-            vip: Be32::from_bytes(address.ip().octets()),
-            port: Be16::from_host(address.port()),
-            protocol: protocol.number(),
-            zero: 0,
-        },
-        ServiceKey::Mark { mark } => ServiceKey4::of_mark(mark.get()),
+fn is_ipv6(key: ServiceKey) -> bool {
+    key.address().is_some_and(|address| address.is_ipv6())
+}
+
+/// A mask of the other family, or with holes, groups no clients.
+fn check_mask(spec: &ServiceSpec) -> Result<(), CommandError> {
+    let address = spec.key.address().map_or(NO_ADDRESS, |a| a.ip());
+    let fits = |persistence: Persistence| persistence.fits(address);
+    match spec.persistence.is_none_or(fits) {
+        true => Ok(()),
+        false => Err(CommandError::Invalid),
     }
 }
 
-pub(crate) fn key_from_kernel(key: &ServiceKey4) -> Option<ServiceKey> {
-    if key.is_mark() {
-        let mark = Mark::new(key.vip.host()).ok()?;
-        return Some(ServiceKey::Mark { mark });
-    }
-    Some(ServiceKey::Address {
-        protocol: Protocol::from_number(key.protocol)?,
-        address: super::listing::address(key.vip, key.port),
-    })
-}
+/// Services by mark are for clients of IPv4.
+const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

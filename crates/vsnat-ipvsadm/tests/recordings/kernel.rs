@@ -1,6 +1,6 @@
 //! A table in memory that refuses what IPVS refuses.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use vsnat_api::{
     Command, CommandError, ConnectionView, Counters, Rates, ServerSpec, ServerView, ServiceKey,
@@ -120,7 +120,8 @@ impl Kernel {
             return Err(CommandError::ServerExists);
         }
         let host = spec.address.ip();
-        if host.is_multicast() || host.is_broadcast() || host.is_unspecified() {
+        let is_broadcast = host == Ipv4Addr::BROADCAST;
+        if host.is_multicast() || is_broadcast || host.is_unspecified() {
             return Err(CommandError::Invalid);
         }
         let server = ServerView {
@@ -170,7 +171,7 @@ impl Kernel {
     fn server(
         &mut self,
         key: ServiceKey,
-        address: SocketAddrV4,
+        address: SocketAddr,
     ) -> Result<&mut ServerView, CommandError> {
         let mut servers = self.defined(key)?.servers.iter_mut();
         let found = servers.find(|server| server.spec.address == address);

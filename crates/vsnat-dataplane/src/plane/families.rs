@@ -1,0 +1,100 @@
+//! The border between the addresses of an administrator and those of the
+//! packet path.
+//!
+//! The packet path knows IPv4 addresses only: an IPv6 address that it deals
+//! with has a stand-in there. What a record names keeps its stand-in for as
+//! long as the record is there; all words of the plane are true addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
+
+use vsnat_abi::net::{Be16, Be32};
+use vsnat_abi::service::ServiceKey4;
+use vsnat_api::{CommandError, Mark, Protocol, ServiceKey};
+
+use crate::Backend;
+use crate::plane::Plane;
+
+impl<B: Backend> Plane<B> {
+    /// An end as the packet path knows it; `None` of an IPv6 address that
+    /// nobody here has named.
+    pub(super) fn path_end(&self, end: SocketAddr) -> Option<SocketAddrV4> {
+        let ip = match end.ip() {
+            IpAddr::V4(ip) => ip,
+            IpAddr::V6(ip) => self.stand_ins.of(ip)?,
+        };
+        Some(SocketAddrV4::new(ip, end.port()))
+    }
+
+    /// The same, with a stand-in from now on where there was none.
+    pub(super) fn given_end(&mut self, end: SocketAddr) -> Result<SocketAddrV4, CommandError> {
+        let ip = match end.ip() {
+            IpAddr::V4(ip) => ip,
+            IpAddr::V6(ip) => self.stand_ins.give(ip)?,
+        };
+        Ok(SocketAddrV4::new(ip, end.port()))
+    }
+
+    /// An end as everybody else knows it.
+    pub(super) fn true_end(&self, ip: Be32, port: Be16) -> SocketAddr {
+        let ip = Ipv4Addr::from(ip.bytes());
+        let ip = self.stand_ins.true_address(ip);
+        SocketAddr::new(ip, port.host())
+    }
+
+    pub(super) fn given_key(&mut self, key: ServiceKey) -> Result<ServiceKey4, CommandError> {
+        match key {
+            ServiceKey::Address { protocol, address } => {
+                let end = self.given_end(address)?;
+                Ok(key_of_end(protocol, end))
+            }
+            ServiceKey::Mark { mark } => Ok(ServiceKey4::of_mark(mark.get())),
+        }
+    }
+
+    pub(super) fn true_key(&self, key: &ServiceKey4) -> Option<ServiceKey> {
+        if key.is_mark() {
+            let mark = Mark::new(key.vip.host()).ok()?;
+            return Some(ServiceKey::Mark { mark });
+        }
+        Some(ServiceKey::Address {
+            protocol: Protocol::from_number(key.protocol)?,
+            address: self.true_end(key.vip, key.port),
+        })
+    }
+}
+
+fn key_of_end(protocol: Protocol, end: SocketAddrV4) -> ServiceKey4 {
+    ServiceKey4 {
+        vip: Be32::from_bytes(end.ip().octets()),
+        port: Be16::from_host(end.port()),
+        protocol: protocol.number(),
+        zero: 0,
+    }
+}
+
+/// An address as the hashing schedulers see it: IPv6 folded to a word, as in
+/// IPVS.
+pub(super) fn folded(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(address) => address.to_bits(),
+        IpAddr::V6(address) => fold(address),
+    }
+}
+
+fn fold(address: Ipv6Addr) -> u32 {
+    let bits = address.to_bits();
+    (0..4).fold(0, |word, part| word ^ (bits >> (32 * part)) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_words_of_an_address_are_folded_into_one() {
+        let address: Ipv6Addr = "2001:db8::1:2".parse().unwrap();
+        assert_eq!(fold(address), 0x2001_0db8 ^ 0x0001_0002);
+        let address: Ipv4Addr = "10.0.0.1".parse().unwrap();
+        assert_eq!(folded(address.into()), 0x0a00_0001);
+    }
+}
