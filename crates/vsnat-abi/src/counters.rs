@@ -78,10 +78,14 @@ pub enum Reason {
     Expected = 33,
     /// Not a packet: a connection could not be expected, the table was full.
     ExpectedFull = 34,
+    /// Dropped: an IPv6 client, and no stand-in was left for its address.
+    StandInsExhausted = 46,
+    /// Dropped: what one family says and the other cannot.
+    Untranslatable = 47,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 35] = [
+    pub const ALL: [Reason; 37] = [
         Reason::Seen,
         Reason::Forwarded,
         Reason::Returned,
@@ -117,6 +121,8 @@ impl Reason {
         Reason::Proxied,
         Reason::Expected,
         Reason::ExpectedFull,
+        Reason::StandInsExhausted,
+        Reason::Untranslatable,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -156,6 +162,8 @@ impl Reason {
             Reason::Proxied => "proxied",
             Reason::Expected => "expected",
             Reason::ExpectedFull => "expected_full",
+            Reason::StandInsExhausted => "stand_ins_exhausted",
+            Reason::Untranslatable => "untranslatable",
         }
     }
 

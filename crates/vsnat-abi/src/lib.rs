@@ -22,12 +22,13 @@ pub mod net;
 pub mod service;
 pub mod settings;
 pub mod slot;
+pub mod stand_in;
 pub mod sweep;
 pub mod table;
 pub mod time;
 
 /// Version of every layout in this crate.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;
 
 /// Places of the step map: the programs that go on where another one ends.
 pub mod step {
@@ -57,7 +58,22 @@ pub mod step {
     pub const OUTER_EXPECTED: u32 = 11;
     /// Either side: a packet goes to the daemon.
     pub const HAND_OVER: u32 = 12;
-    pub const COUNT: u32 = 13;
+    /// An IPv6 packet from the clients.
+    pub const OUTER_SIX: u32 = 20;
+    /// An IPv6 packet from the servers.
+    pub const INNER_SIX: u32 = 21;
+    /// An ICMPv6 error from the clients.
+    pub const OUTER_SIX_ERROR: u32 = 22;
+    /// An ICMPv6 error from the servers.
+    pub const INNER_SIX_ERROR: u32 = 23;
+    /// A packet becomes an IPv6 one and leaves.
+    pub const SIX_OUT: u32 = 24;
+    /// An ICMP error becomes an ICMPv6 one and leaves.
+    pub const SIX_ERROR_OUT: u32 = 25;
+    /// The first programs of both sides, for what came in as IPv6.
+    pub const OUTER: u32 = 26;
+    pub const INNER: u32 = 27;
+    pub const COUNT: u32 = 28;
 }
 
 /// Names of the maps, as the programs declare them and as they are pinned.
@@ -93,4 +109,8 @@ pub mod map {
     pub const SWEEP_TIMER: &str = "SWEEP_TIMER";
     pub const LINKS: &str = "LINKS";
     pub const INFO: &str = "INFO";
+    pub const ADDRESSES6: &str = "ADDRESSES6";
+    pub const STAND_INS: &str = "STAND_INS";
+    pub const FREE6: &str = "FREE6";
+    pub const DENY6: &str = "DENY6";
 }

@@ -1,6 +1,7 @@
 //! What the daemon may change while packets pass.
 
 use crate::slot::state;
+use crate::stand_in::{POOL, POOL_PREFIX_BITS, WELL_KNOWN_PREFIX};
 use crate::time::{Coarse, coarse_span_from_ms};
 
 /// The only element of the settings map. Written by the daemon.
@@ -41,9 +42,16 @@ pub struct Settings {
     pub last_spared: u16,
     /// Cells of the map of recent flows less one: they are a power of two.
     pub recent_mask: u32,
+    /// The pool of stand-ins, as it lies in a packet: its network and its mask.
+    pub pool: u32,
+    pub pool_mask: u32,
+    /// By which IPv4 addresses are written as IPv6 ones.
+    pub prefix6: [u32; 3],
+    /// Denied IPv6 prefixes in force.
+    pub denied6: u32,
 }
 
-const _: () = assert!(size_of::<Settings>() == 192);
+const _: () = assert!(size_of::<Settings>() == 216);
 
 /// Timeouts of TCP, UDP and templates, and of SCTP.
 pub const TIMEOUTS: usize = 2 * state::COUNT;
@@ -65,6 +73,8 @@ pub mod flag {
     pub const HAS_ONE_PACKET: u32 = 1 << 18;
     /// Services with a helper: connections may be expected.
     pub const HAS_HELPER: u32 = 1 << 19;
+    /// Stand-ins: IPv6 packets may be ours.
+    pub const HAS_SIX: u32 = 1 << 24;
 }
 
 /// Numbers from 0 to 3 in [`Settings::modes`], by their shift.
@@ -128,6 +138,12 @@ const fn default_timeouts() -> [Coarse; TIMEOUTS] {
     timeouts
 }
 
+/// A prefix of 96 bits as it lies in a packet.
+pub const fn prefix_words(bytes: [u8; 12]) -> [u32; 3] {
+    // SAFETY: twelve bytes are three words.
+    unsafe { core::mem::transmute(bytes) }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
@@ -147,6 +163,10 @@ impl Default for Settings {
             first_spared: 1,
             last_spared: 0,
             recent_mask: 0,
+            pool: u32::from_ne_bytes(POOL),
+            pool_mask: (u32::MAX << (32 - POOL_PREFIX_BITS)).to_be(),
+            prefix6: prefix_words(WELL_KNOWN_PREFIX),
+            denied6: 0,
         }
     }
 }

@@ -38,7 +38,9 @@ pub struct Shared {
     /// The time in coarse units, as the sweeper last told it: packets need it no
     /// finer than its ticks, and asking the kernel costs a tenth of a packet.
     pub now: u64,
-    pub zero3: [u64; 7],
+    /// The first stand-in that was never used.
+    pub fresh_stand_in: u64,
+    pub zero3: [u64; 6],
 }
 
 const _: () = assert!(size_of::<Shared>() == 192);

@@ -163,10 +163,7 @@ fn check_mask(section: &Section, key: ServiceKey, persistence: &Asked, notes: &m
     };
     let (address, whose) = match key.address().map(|address| address.ip()) {
         Some(address) => (address, address.to_string()),
-        None => (
-            Ipv4Addr::UNSPECIFIED.into(),
-            "a service by mark".to_owned(),
-        ),
+        None => (Ipv4Addr::UNSPECIFIED.into(), "a service by mark".to_owned()),
     };
     let Some(value) = section.value("persistence") else {
         return;

@@ -1,11 +1,12 @@
 //! Where the tables are: in the kernel or in plain memory.
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use thiserror::Error;
 use vsnat_abi::counters::COUNTERS;
 use vsnat_abi::expected::{Expected, ExpectedKey4};
 use vsnat_abi::flow::{FlowKey4, FlowRef};
 use vsnat_abi::service::ServiceKey4;
+use vsnat_abi::stand_in::Ip6;
 use vsnat_core::Inserted;
 
 use crate::Memory;
@@ -55,6 +56,19 @@ pub trait Backend {
     /// Sets the bits of a source prefix, or removes it where they are zero.
     fn put_deny(&mut self, prefix: Ipv4Net, bits: u32) -> Result<(), BackendError>;
     fn deny(&self) -> Result<Vec<(Ipv4Net, u32)>, BackendError>;
+
+    /// The place of an address in the pool of stand-ins.
+    fn place_of(&self, address: Ip6) -> Option<u32>;
+    /// Gives an address a place, unless it has one.
+    fn put_place(&mut self, address: Ip6, place: u32) -> Result<Inserted, BackendError>;
+    fn remove_place(&mut self, address: Ip6) -> Result<(), BackendError>;
+    /// Places that were used before and are free.
+    fn pop_free_place(&mut self) -> Option<u32>;
+    fn push_free_place(&mut self, place: u32) -> Result<(), BackendError>;
+
+    /// As [`Backend::put_deny`].
+    fn put_deny6(&mut self, prefix: Ipv6Net, bits: u32) -> Result<(), BackendError>;
+    fn deny6(&self) -> Result<Vec<(Ipv6Net, u32)>, BackendError>;
 
     fn dest_totals(&self, dest: u32) -> Totals;
     fn counters(&self) -> [u64; COUNTERS];

@@ -21,6 +21,6 @@ pub use kernel::{
 };
 pub use limits::Limits;
 pub use memory::Memory;
-pub use plane::{ExpectError, Plane, Proxied};
+pub use plane::{ExpectError, Plane, Proxied, StandInError};
 pub use region::Region;
 pub use timeouts::Timeouts;

@@ -7,6 +7,7 @@ use vsnat_abi::mark::MarkRule4;
 use vsnat_abi::service::{Service, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
+use vsnat_abi::stand_in::StandIn;
 use vsnat_abi::sweep::Sweep;
 use vsnat_abi::table::{Info, Shared};
 
@@ -29,4 +30,5 @@ pub struct Memory {
     pub sweep: Region<Sweep>,
     pub links: Region<Link>,
     pub info: Region<Info>,
+    pub stand_ins: Region<StandIn>,
 }

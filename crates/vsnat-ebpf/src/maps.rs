@@ -22,6 +22,7 @@ use vsnat_abi::mark::{MARK_ENTRIES, MarkRule4};
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::{MAX_DENY, Settings};
 use vsnat_abi::slot::Slot;
+use vsnat_abi::stand_in::{Ip6, STAND_INS as STAND_IN_PLACES, StandIn};
 use vsnat_abi::sweep::Sweep;
 use vsnat_abi::table::{Info, Shared, Stash};
 
@@ -94,6 +95,17 @@ pub static LINKS: Array<Link> = Array::with_max_entries(LINK_PLACES, BPF_F_MMAPA
 pub static INFO: Array<Info> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub static SWEEP: Array<Sweep> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// Filled as addresses come: most directors meet few.
+#[map]
+pub static ADDRESSES6: HashMap<Ip6, u32> =
+    HashMap::with_max_entries(STAND_IN_PLACES, BPF_F_NO_PREALLOC);
+#[map]
+pub static STAND_INS: Array<StandIn> = Array::with_max_entries(STAND_IN_PLACES, BPF_F_MMAPABLE);
+#[map]
+pub static FREE6: Queue<u32> = Queue::with_max_entries(STAND_IN_PLACES, 0);
+#[map]
+pub static DENY6: LpmTrie<Ip6, u32> = LpmTrie::with_max_entries(MAX_DENY, BPF_F_NO_PREALLOC);
 
 /// The programs that another one goes on with.
 #[map]

@@ -3,6 +3,7 @@
 use vsnat_abi::hop::{ClientWay, Hop};
 use vsnat_abi::net::Be32;
 use vsnat_abi::settings::Settings;
+use vsnat_abi::stand_in::{Ip6, StandIn};
 use vsnat_abi::table::{Shared as SharedWords, Stash};
 use vsnat_abi::time::Coarse;
 
@@ -191,6 +192,17 @@ impl Shared<SharedWords> {
     }
 
     #[inline(always)]
+    pub fn fresh_stand_in(self) -> u64 {
+        read!(self, fresh_stand_in)
+    }
+
+    #[inline(always)]
+    pub fn take_fresh_stand_in(self) -> u64 {
+        // SAFETY: `Shared::new` was promised a valid pointer.
+        unsafe { atomic::fetch_add(&raw mut (*self.0).fresh_stand_in, 1) }
+    }
+
+    #[inline(always)]
     pub fn count_drop(self) -> u64 {
         // SAFETY: `Shared::new` was promised a valid pointer.
         unsafe { atomic::fetch_add(&raw mut (*self.0).drop_count, 1) }
@@ -241,5 +253,90 @@ impl Shared<Stash> {
         unsafe {
             (&raw mut (*self.0).slots[(place & 15) as usize]).write_volatile(slot);
         }
+    }
+}
+
+impl Shared<StandIn> {
+    #[inline(always)]
+    pub fn address(self) -> Ip6 {
+        Ip6 {
+            words: [
+                read!(self, address.words[0]),
+                read!(self, address.words[1]),
+                read!(self, address.words[2]),
+                read!(self, address.words[3]),
+            ],
+        }
+    }
+
+    /// Takes the place for an address. To be called while nobody else knows it.
+    #[inline(always)]
+    pub fn take(self, address: &Ip6, now: Coarse) {
+        write!(self, asked, 0);
+        write!(self, touched, now);
+        write!(self, taken, 1);
+        let mut word = 0;
+        while word < 4 {
+            // SAFETY: `Shared::new` was promised a valid pointer; one of four
+            // aligned words.
+            unsafe {
+                (&raw mut (*self.0).address.words[word]).write_volatile(address.words[word]);
+            }
+            word += 1;
+        }
+    }
+
+    /// To be called before the place is free to be taken.
+    #[inline(always)]
+    pub fn leave(self) {
+        write!(self, taken, 0);
+    }
+
+    #[inline(always)]
+    pub fn is_taken(self) -> bool {
+        read!(self, taken) != 0
+    }
+
+    #[inline(always)]
+    pub fn touched(self) -> Coarse {
+        read!(self, touched)
+    }
+
+    /// Most packets write nothing.
+    #[inline(always)]
+    pub fn touch(self, now: Coarse) {
+        if read!(self, touched) != now {
+            write!(self, touched, now);
+        }
+    }
+
+    #[inline(always)]
+    pub fn dst_mac(self) -> u64 {
+        read!(self, dst_mac)
+    }
+
+    #[inline(always)]
+    pub fn src_mac(self) -> u64 {
+        read!(self, src_mac)
+    }
+
+    #[inline(always)]
+    pub fn link(self) -> u64 {
+        read!(self, link)
+    }
+
+    #[inline(always)]
+    pub fn asked(self) -> u64 {
+        read!(self, asked)
+    }
+
+    #[inline(always)]
+    pub fn set_way(self, dst_mac: u64, src_mac: u64, link: u64, asked: u64) {
+        // Whoever reads meanwhile sees that it is none.
+        write!(self, asked, 0);
+        write!(self, dst_mac, dst_mac);
+        write!(self, src_mac, src_mac);
+        write!(self, link, link);
+        write!(self, asked, asked);
     }
 }

@@ -63,7 +63,7 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Maps that are pinned: all of them. While a director takes over, its programs
 /// and those of the one before it work hand in hand on one packet; a map that
 /// they did not share would lose what the first of them leaves to the next.
-pub(super) const PINNED: [&str; 31] = [
+pub(super) const PINNED: [&str; 35] = [
     map::FLOWS4,
     map::RECENT,
     map::SLOTS,
@@ -95,6 +95,10 @@ pub(super) const PINNED: [&str; 31] = [
     map::SWEEP_TIMER,
     map::LINKS,
     map::INFO,
+    map::ADDRESSES6,
+    map::STAND_INS,
+    map::FREE6,
+    map::DENY6,
 ];
 
 /// As its map holds it: words, in the order of the fields.

@@ -2,10 +2,10 @@
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray};
-use ipnet::Ipv4Net;
+use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray, Queue};
+use ipnet::{Ipv4Net, Ipv6Net};
 use std::ffi::CString;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use vsnat_abi::counters::COUNTERS;
 use vsnat_abi::expected::{Expected, ExpectedKey4};
 use vsnat_abi::flow::{FlowKey4, FlowRef};
@@ -13,12 +13,16 @@ use vsnat_abi::link::LINKS;
 use vsnat_abi::map;
 use vsnat_abi::mark::MARK_ENTRIES;
 use vsnat_abi::service::ServiceKey4;
+use vsnat_abi::stand_in::{Ip6, STAND_INS};
 use vsnat_core::Inserted;
 
 use crate::backend::Totals;
 use crate::kernel::error::map_reason;
 use crate::kernel::mapping::{Mapping, map_array};
 use crate::{Backend, BackendError, Limits, Memory, OpenError, Region};
+
+/// Do not replace (include/uapi/linux/bpf.h).
+const BPF_NOEXIST: u64 = 1;
 
 /// Tables in the kernel.
 pub(super) struct KernelMaps {
@@ -28,6 +32,9 @@ pub(super) struct KernelMaps {
     flows: HashMap<MapData, [u64; 2], u64>,
     expected: HashMap<MapData, [u64; 2], [u64; 3]>,
     deny: LpmTrie<MapData, u32, u32>,
+    deny6: LpmTrie<MapData, [u32; 4], u32>,
+    places: HashMap<MapData, [u32; 4], u32>,
+    free_places: Queue<MapData, u32>,
     dest_stats: PerCpuArray<MapData, Totals>,
     counters: PerCpuArray<MapData, [u64; COUNTERS]>,
     /// Keep the regions of `memory` valid.
@@ -58,6 +65,7 @@ impl KernelMaps {
             sweep: mapped(ebpf, &mut mappings, map::SWEEP, 1)?,
             links: mapped(ebpf, &mut mappings, map::LINKS, LINKS)?,
             info: mapped(ebpf, &mut mappings, map::INFO, 1)?,
+            stand_ins: mapped(ebpf, &mut mappings, map::STAND_INS, STAND_INS)?,
         };
         Ok(KernelMaps {
             memory,
@@ -66,6 +74,9 @@ impl KernelMaps {
             flows: taken(ebpf, map::FLOWS4)?,
             expected: taken(ebpf, map::EXPECTED)?,
             deny: taken(ebpf, map::DENY)?,
+            deny6: taken(ebpf, map::DENY6)?,
+            places: taken(ebpf, map::ADDRESSES6)?,
+            free_places: taken(ebpf, map::FREE6)?,
             dest_stats: taken(ebpf, map::DEST_STATS)?,
             counters: taken(ebpf, map::COUNTERS)?,
             _mappings: mappings,
@@ -176,6 +187,64 @@ impl Backend for KernelMaps {
         for entry in self.deny.iter() {
             let (key, bits) = entry.map_err(|error| refused("list", map::DENY, &error))?;
             found.extend(prefix_of(&key).map(|prefix| (prefix, bits)));
+        }
+        Ok(found)
+    }
+
+    fn place_of(&self, address: Ip6) -> Option<u32> {
+        self.places.get(&address.words, 0).ok()
+    }
+
+    fn put_place(&mut self, address: Ip6, place: u32) -> Result<Inserted, BackendError> {
+        let errno = |error: &MapError| match error {
+            MapError::SyscallError(error) => error.io_error.raw_os_error(),
+            _ => None,
+        };
+        match self.places.insert(address.words, place, BPF_NOEXIST) {
+            Ok(()) => Ok(Inserted::Yes),
+            Err(error) if errno(&error) == Some(libc::EEXIST) => Ok(Inserted::Exists),
+            Err(error) if errno(&error) == Some(libc::E2BIG) => Ok(Inserted::Full),
+            Err(error) => Err(refused("stand in for an address", map::ADDRESSES6, &error)),
+        }
+    }
+
+    fn remove_place(&mut self, address: Ip6) -> Result<(), BackendError> {
+        match self.places.remove(&address.words) {
+            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+            Err(error) => Err(refused("forget an address", map::ADDRESSES6, &error)),
+        }
+    }
+
+    fn pop_free_place(&mut self) -> Option<u32> {
+        self.free_places.pop(0).ok()
+    }
+
+    fn push_free_place(&mut self, place: u32) -> Result<(), BackendError> {
+        let pushed = self.free_places.push(place, 0);
+        pushed.map_err(|error| refused("give a place back", map::FREE6, &error))
+    }
+
+    fn put_deny6(&mut self, prefix: Ipv6Net, bits: u32) -> Result<(), BackendError> {
+        let address = Ip6::from_bytes(prefix.network().octets());
+        let key = Key::new(u32::from(prefix.prefix_len()), address.words);
+        let put = match bits {
+            0 => match self.deny6.remove(&key) {
+                Err(MapError::KeyNotFound) => Ok(()),
+                removed => removed,
+            },
+            bits => self.deny6.insert(&key, bits, 0),
+        };
+        put.map_err(|error| refused("change a prefix", map::DENY6, &error))
+    }
+
+    fn deny6(&self) -> Result<Vec<(Ipv6Net, u32)>, BackendError> {
+        let mut found = Vec::new();
+        for entry in self.deny6.iter() {
+            let (key, bits) = entry.map_err(|error| refused("list", map::DENY6, &error))?;
+            let words = key.data();
+            let address = Ipv6Addr::from(Ip6 { words }.bytes());
+            let length = u8::try_from(key.prefix_len()).unwrap_or(u8::MAX);
+            found.extend(Ipv6Net::new(address, length).map(|prefix| (prefix, bits)));
         }
         Ok(found)
     }

@@ -16,8 +16,8 @@ mod pins;
 mod trial;
 
 use aya::Ebpf;
-use ipnet::Ipv4Net;
-use std::net::SocketAddrV4;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::path::PathBuf;
 use vsnat_api::{
     Command, CommandError, ConnectionView, MarkRule, ReasonCount, ServiceKey, ServiceView, Setting,
@@ -26,7 +26,7 @@ use vsnat_api::{
 
 use crate::kernel::maps::KernelMaps;
 use crate::kernel::pins::Pins;
-use crate::{Backend, BackendError, ExpectError, Limits, Plane, Proxied, Timeouts};
+use crate::{Backend, BackendError, ExpectError, Limits, Plane, Proxied, StandInError, Timeouts};
 
 pub use accelerate::{Acceleration, Lane, RunBy};
 pub use attach::AttachedBy;
@@ -208,8 +208,8 @@ impl DataPlane {
         self.plane.expect_server(control, client_port)
     }
 
-    pub fn deny(&self) -> Vec<Ipv4Net> {
-        self.plane.denied()
+    pub fn deny(&self) -> Vec<IpNet> {
+        self.plane.denied_of_both()
     }
 
     pub fn set_timeouts(&mut self, timeouts: &Timeouts) {
@@ -224,6 +224,36 @@ impl DataPlane {
     /// See [`Plane::forget_next_hops`].
     pub fn forget_next_hops(&mut self) {
         self.plane.forget_next_hops();
+    }
+
+    /// See [`Plane::hold_stand_in`].
+    pub fn hold_stand_in(&mut self, address: Ipv6Addr) -> Result<Ipv4Addr, StandInError> {
+        self.plane.hold_stand_in(address)
+    }
+
+    /// See [`Plane::release_stand_in`].
+    pub fn release_stand_in(&mut self, address: Ipv6Addr) {
+        self.plane.release_stand_in(address);
+    }
+
+    /// See [`Plane::stand_in`].
+    pub fn stand_in(&self, address: Ipv6Addr) -> Option<Ipv4Addr> {
+        self.plane.stand_in(address)
+    }
+
+    /// See [`Plane::true_address`].
+    pub fn true_address(&self, address: Ipv4Addr) -> IpAddr {
+        self.plane.true_address(address)
+    }
+
+    /// See [`Plane::set_stand_in_pool`].
+    pub fn set_stand_in_pool(&mut self, pool: Ipv4Net) -> Result<(), StandInError> {
+        self.plane.set_stand_in_pool(pool)
+    }
+
+    /// See [`Plane::set_translation_prefix`].
+    pub fn set_translation_prefix(&mut self, prefix: Ipv6Net) -> Result<(), StandInError> {
+        self.plane.set_translation_prefix(prefix)
     }
 
     /// See [`Plane::tend`].

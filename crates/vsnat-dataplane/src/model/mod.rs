@@ -9,7 +9,7 @@ mod tables;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ptr::NonNull;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use vsnat_abi::counters::COUNTERS;
 use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
@@ -24,6 +24,7 @@ use vsnat_abi::mark::{MARK_ENTRIES, MarkRule4};
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::{Phase, Slot, SlotWord};
+use vsnat_abi::stand_in::{Ip6, STAND_INS, StandIn};
 use vsnat_abi::sweep::Sweep;
 use vsnat_abi::table::{STASH_SIZE, Shared, Stash};
 use vsnat_abi::time::coarse_from_ns;
@@ -61,6 +62,9 @@ pub struct Model {
     localities: BTreeMap<LocalityKey, Region<Locality>>,
     fragments: BTreeMap<FragmentKey4, u64>,
     deny: BTreeMap<Ipv4Net, u32>,
+    deny6: BTreeMap<Ipv6Net, u32>,
+    places: BTreeMap<Ip6, u32>,
+    free_places: VecDeque<u32>,
     counters: [u64; COUNTERS],
     now_ns: u64,
     chance: u64,
@@ -88,6 +92,7 @@ impl Model {
             sweep: block(&mut blocks, 1, Sweep::default),
             links: block(&mut blocks, LINKS, Link::default),
             info: block(&mut blocks, 1, || limits.info()),
+            stand_ins: block(&mut blocks, STAND_INS, StandIn::default),
         };
         Model {
             memory,
@@ -107,6 +112,9 @@ impl Model {
             localities: BTreeMap::new(),
             fragments: BTreeMap::new(),
             deny: BTreeMap::new(),
+            deny6: BTreeMap::new(),
+            places: BTreeMap::new(),
+            free_places: VecDeque::new(),
             counters: [0; COUNTERS],
             // Coarse time 0 means "never" in places, as right after boot.
             now_ns: 1 << 40,
@@ -243,6 +251,44 @@ impl Backend for Model {
         Ok(self.deny.iter().map(|(net, bits)| (*net, *bits)).collect())
     }
 
+    fn place_of(&self, address: Ip6) -> Option<u32> {
+        self.places.get(&address).copied()
+    }
+
+    fn put_place(&mut self, address: Ip6, place: u32) -> Result<Inserted, BackendError> {
+        if self.places.contains_key(&address) {
+            return Ok(Inserted::Exists);
+        }
+        self.places.insert(address, place);
+        Ok(Inserted::Yes)
+    }
+
+    fn remove_place(&mut self, address: Ip6) -> Result<(), BackendError> {
+        self.places.remove(&address);
+        Ok(())
+    }
+
+    fn pop_free_place(&mut self) -> Option<u32> {
+        self.free_places.pop_front()
+    }
+
+    fn push_free_place(&mut self, place: u32) -> Result<(), BackendError> {
+        self.free_places.push_back(place);
+        Ok(())
+    }
+
+    fn put_deny6(&mut self, prefix: Ipv6Net, bits: u32) -> Result<(), BackendError> {
+        match bits {
+            0 => self.deny6.remove(&prefix),
+            bits => self.deny6.insert(prefix, bits),
+        };
+        Ok(())
+    }
+
+    fn deny6(&self) -> Result<Vec<(Ipv6Net, u32)>, BackendError> {
+        Ok(self.deny6.iter().map(|(net, bits)| (*net, *bits)).collect())
+    }
+
     fn dest_totals(&self, dest: u32) -> Totals {
         let stats = self.stats.read(dest).unwrap_or_default();
         [
@@ -315,7 +361,8 @@ fn empty_shared() -> Shared {
         drop_rate: 0,
         zero2: [0; 5],
         now: 0,
-        zero3: [0; 7],
+        fresh_stand_in: 0,
+        zero3: [0; 6],
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
+use ipnet::{IpNet, Ipv6Net};
 use vsnat_abi::net::{Be16, Be32};
 use vsnat_abi::service::ServiceKey4;
 use vsnat_api::{CommandError, Mark, Protocol, ServiceKey};
@@ -20,7 +21,7 @@ impl<B: Backend> Plane<B> {
     pub(super) fn path_end(&self, end: SocketAddr) -> Option<SocketAddrV4> {
         let ip = match end.ip() {
             IpAddr::V4(ip) => ip,
-            IpAddr::V6(ip) => self.stand_ins.of(ip)?,
+            IpAddr::V6(ip) => self.stand_in(ip)?,
         };
         Some(SocketAddrV4::new(ip, end.port()))
     }
@@ -29,16 +30,53 @@ impl<B: Backend> Plane<B> {
     pub(super) fn given_end(&mut self, end: SocketAddr) -> Result<SocketAddrV4, CommandError> {
         let ip = match end.ip() {
             IpAddr::V4(ip) => ip,
-            IpAddr::V6(ip) => self.stand_ins.give(ip)?,
+            IpAddr::V6(ip) => self.given_stand_in(ip)?,
         };
         Ok(SocketAddrV4::new(ip, end.port()))
     }
 
     /// An end as everybody else knows it.
     pub(super) fn true_end(&self, ip: Be32, port: Be16) -> SocketAddr {
-        let ip = Ipv4Addr::from(ip.bytes());
-        let ip = self.stand_ins.true_address(ip);
-        SocketAddr::new(ip, port.host())
+        SocketAddr::new(self.true_ip(ip), port.host())
+    }
+
+    pub(super) fn true_ip(&self, ip: Be32) -> IpAddr {
+        let known = Ipv4Addr::from(ip.bytes());
+        match self.true_address(known) {
+            // A host of IPv4 that has an address of the pool.
+            IpAddr::V6(address) if address.is_unspecified() => known.into(),
+            address => address,
+        }
+    }
+
+    /// What a record names keeps its stand-in; until it is written, a fresh
+    /// one is safe for longer than any command takes.
+    fn given_stand_in(&mut self, ip: Ipv6Addr) -> Result<Ipv4Addr, CommandError> {
+        let held = self.hold_stand_in(ip);
+        let stand_in = held.map_err(|error| CommandError::Failed {
+            message: error.to_string(),
+        })?;
+        self.release_stand_in(ip);
+        Ok(stand_in)
+    }
+
+    /// The denied prefixes of both families.
+    pub fn denied_of_both(&self) -> Vec<IpNet> {
+        self.denied().into_iter().map(IpNet::V4).collect()
+    }
+
+    pub(super) fn deny_any(&mut self, prefix: IpNet) -> Result<(), CommandError> {
+        match prefix {
+            IpNet::V4(prefix) => self.deny_add(prefix),
+            IpNet::V6(prefix) => Err(undeniable(prefix)),
+        }
+    }
+
+    pub(super) fn allow_any(&mut self, prefix: IpNet) -> Result<(), CommandError> {
+        match prefix {
+            IpNet::V4(prefix) => self.deny_delete(prefix),
+            IpNet::V6(prefix) => Err(undeniable(prefix)),
+        }
     }
 
     pub(super) fn given_key(&mut self, key: ServiceKey) -> Result<ServiceKey4, CommandError> {
@@ -60,6 +98,15 @@ impl<B: Backend> Plane<B> {
             protocol: Protocol::from_number(key.protocol)?,
             address: self.true_end(key.vip, key.port),
         })
+    }
+}
+
+fn undeniable(prefix: Ipv6Net) -> CommandError {
+    CommandError::Failed {
+        message: format!(
+            "{prefix} cannot be denied: denied prefixes are of IPv4; let the firewall of the outer \
+             interface refuse it"
+        ),
     }
 }
 

@@ -26,7 +26,7 @@ mod views;
 
 use std::collections::BTreeMap;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::Ipv4Net;
 use vsnat_abi::service::ServiceKey4;
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_api::{
@@ -43,6 +43,7 @@ use crate::plane::stand_ins::StandIns;
 use crate::{Backend, BackendError};
 
 pub use expect::{ExpectError, Proxied};
+pub use stand_ins::StandInError;
 
 /// The tables and their rules.
 #[derive(Debug)]
@@ -126,8 +127,8 @@ impl<B: Backend> Plane<B> {
             Command::EditServer { service, server } => self.edit_server(*service, server),
             Command::DeleteServer { service, address } => self.delete_server(*service, *address),
             Command::Zero(key) => self.zero(*key),
-            Command::DenyAdd(prefix) => self.deny_add(deniable(*prefix)?),
-            Command::DenyDelete(prefix) => self.deny_delete(deniable(*prefix)?),
+            Command::DenyAdd(prefix) => self.deny_any(*prefix),
+            Command::DenyDelete(prefix) => self.allow_any(*prefix),
             Command::SetTimeouts(timeouts) => self.change_timeouts(*timeouts),
             Command::Set(setting) => self.set(*setting),
             Command::MarkAdd(rule) => self.mark_add(rule),
@@ -150,6 +151,7 @@ impl<B: Backend> Plane<B> {
         self.collect_dests(servers::TRASH_COARSE);
         self.follow_interfaces();
         self.forget_overdue();
+        self.collect_stand_ins();
     }
 
     fn now(&self) -> u64 {
@@ -189,18 +191,6 @@ impl<B: Backend> Plane<B> {
             }
         }
         self.adopt_deny();
-    }
-}
-
-fn deniable(prefix: IpNet) -> Result<Ipv4Net, CommandError> {
-    match prefix {
-        IpNet::V4(prefix) => Ok(prefix),
-        IpNet::V6(prefix) => Err(CommandError::Failed {
-            message: format!(
-                "{prefix} cannot be denied: denied prefixes are of IPv4; let the firewall of the \
-                 outer interface refuse it"
-            ),
-        }),
     }
 }
 

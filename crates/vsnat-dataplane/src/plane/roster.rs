@@ -7,7 +7,6 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use vsnat_abi::destination::{Dest, dest_state};
 use vsnat_abi::service::ServiceKey4;
 
-
 /// Where destinations are found.
 #[derive(Debug, Default)]
 pub(super) struct Roster {

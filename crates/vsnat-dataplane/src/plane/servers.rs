@@ -35,6 +35,7 @@ impl<B: Backend> Plane<B> {
             return Err(CommandError::ServerExists);
         }
         check_address(server.address)?;
+        check_family(service, server.address)?;
         if known.dests.len() as u32 >= MAX_SERVERS_PER_SERVICE {
             return Err(CommandError::Full {
                 what: "servers of one service".to_owned(),
@@ -191,7 +192,9 @@ impl<B: Backend> Plane<B> {
         if dest.state != dest_state::DELETED {
             return;
         }
-        let known = self.true_key(&dest.service).and_then(|key| self.services.get(&key));
+        let known = self
+            .true_key(&dest.service)
+            .and_then(|key| self.services.get(&key));
         let Some(index_of_service) = known.map(|known| known.index) else {
             return;
         };
@@ -270,6 +273,15 @@ fn check_thresholds(server: &ServerSpec) -> Result<(), CommandError> {
         return Err(CommandError::OutOfRange);
     }
     Ok(())
+}
+
+/// Packets by mark are for servers of their own family, as in IPVS: they may
+/// be of any address.
+fn check_family(service: ServiceKey, address: SocketAddr) -> Result<(), CommandError> {
+    match (service, address) {
+        (ServiceKey::Address { .. }, _) | (ServiceKey::Mark { .. }, SocketAddr::V4(_)) => Ok(()),
+        (ServiceKey::Mark { .. }, SocketAddr::V6(_)) => Err(CommandError::Invalid),
+    }
 }
 
 /// A server must be one host: IPVS refuses what is neither unicast nor local.

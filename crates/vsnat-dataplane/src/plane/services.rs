@@ -7,9 +7,7 @@ use vsnat_abi::destination::dest_state;
 use vsnat_abi::net::Be32;
 use vsnat_abi::service::{NO_VIEW, Service, ServiceKey4, VIEWS_PER_SERVICE, service_flag};
 use vsnat_abi::time::{coarse_span_from_ms, ms_from_coarse};
-use vsnat_api::{
-    CommandError, Persistence, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec,
-};
+use vsnat_api::{CommandError, Persistence, Scheduler, SchedulerFlags, ServiceKey, ServiceSpec};
 
 use crate::Backend;
 use crate::plane::order::{Standing, scheduler_of};

@@ -107,7 +107,7 @@ impl<B: Backend> Plane<B> {
                 dest: *index,
                 weight: dest.weight,
                 last_weight: dest.last_weight,
-                address: folded(self.true_end(dest.address, dest.port).ip()),
+                address: folded(self.true_ip(dest.address)),
                 port: dest.port.host(),
             })
         };

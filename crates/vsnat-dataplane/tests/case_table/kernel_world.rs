@@ -3,7 +3,7 @@
 //! `BPF_PROG_TEST_RUN`.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, TcpListener};
 use std::process::Command as Process;
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -294,8 +294,13 @@ impl World for KernelWorld {
     /// Those of this case's clients.
     fn connections(&self) -> Vec<ConnectionView> {
         let all = self.plane.connections().into_iter();
-        all.filter(|c| c.client.ip().octets()[..3] == self.client()[..3])
-            .collect()
+        all.filter(|c| {
+            let IpAddr::V4(client) = c.client.ip() else {
+                return false;
+            };
+            client.octets()[..3] == self.client()[..3]
+        })
+        .collect()
     }
 
     fn count(&self, reason: &str) -> u64 {

@@ -31,7 +31,7 @@ pub mod thresholds;
 pub mod timed;
 pub mod wire;
 
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use vsnat_api::{
     Command, CommandError, ConnectionView, Protocol, Scheduler, ServerSpec, ServiceKey,
@@ -110,8 +110,8 @@ pub const SERVER_C: [u8; 4] = [10, 9, 0, 13];
 /// A port on which the machine itself listens.
 pub const LISTENED_PORT: u16 = 2_222;
 
-pub fn endpoint(ip: [u8; 4], port: u16) -> SocketAddrV4 {
-    SocketAddrV4::new(ip.into(), port)
+pub fn endpoint(ip: [u8; 4], port: u16) -> SocketAddr {
+    (ip, port).into()
 }
 
 pub fn service(world: &dyn World, protocol: Protocol, port: u16) -> ServiceKey {
@@ -126,7 +126,7 @@ pub fn add_service(world: &mut dyn World, key: ServiceKey, scheduler: Scheduler)
     world.apply(&Command::AddService(spec)).unwrap();
 }
 
-pub fn add_server(world: &mut dyn World, service: ServiceKey, address: SocketAddrV4, weight: u32) {
+pub fn add_server(world: &mut dyn World, service: ServiceKey, address: SocketAddr, weight: u32) {
     let server = ServerSpec::new(address, Weight::new(weight).unwrap());
     world
         .apply(&Command::AddServer { service, server })

@@ -121,7 +121,8 @@ impl Kernel {
         }
         let host = spec.address.ip();
         let is_broadcast = host == Ipv4Addr::BROADCAST;
-        if host.is_multicast() || is_broadcast || host.is_unspecified() {
+        let is_foreign = host.is_ipv6() && matches!(key, ServiceKey::Mark { .. });
+        if host.is_multicast() || is_broadcast || host.is_unspecified() || is_foreign {
             return Err(CommandError::Invalid);
         }
         let server = ServerView {
