@@ -293,9 +293,9 @@ impl ServerSpec {
     pub const MAX_THRESHOLD: u32 = i32::MAX as u32;
 
     /// A server without thresholds.
-    pub const fn new(address: SocketAddr, weight: Weight) -> Self {
+    pub fn new(address: impl Into<SocketAddr>, weight: Weight) -> Self {
         ServerSpec {
-            address,
+            address: address.into(),
             weight,
             upper_threshold: 0,
             lower_threshold: 0,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use vsnat_api::{Attach, ConnectionState, MarkRule, ServerSpec, ServiceSpec, Setting};
 
 use crate::timeouts::{self, SETTABLE_STATES};
@@ -73,6 +73,18 @@ impl Config {
         self.attach.get(interface).copied().unwrap_or_default()
     }
 
+    /// Whether anything of IPv6 is asked for.
+    pub fn has_ipv6(&self) -> bool {
+        let is_six = |service: &DesiredService| {
+            let address = service.spec.key.address();
+            let mut servers = service.servers.iter();
+            address.is_some_and(|address| address.is_ipv6())
+                || servers.any(|server| server.address.is_ipv6())
+        };
+        let mut vips = self.vips.iter();
+        vips.any(|vip| vip.addr().is_ipv6()) || self.services.iter().any(is_six)
+    }
+
     /// The timeouts that the file alone decides.
     fn other_timeouts(&self) -> BTreeMap<ConnectionState, Duration> {
         let mut timeouts = self.timeouts.clone();
@@ -89,7 +101,7 @@ pub enum Masquerade {
     /// That of every network an inner interface has an address in.
     InnerNetworks,
     /// That of these networks.
-    Networks(Vec<IpNet>),
+    Networks(Vec<Ipv4Net>),
 }
 
 /// Sizes of the tables; they are fixed while the data plane lives.

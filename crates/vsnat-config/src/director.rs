@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use toml::Spanned;
 use toml::de::DeValue;
 use vsnat_api::Attach;
@@ -168,7 +168,7 @@ fn masquerade(section: &Section, notes: &mut Notes) -> Masquerade {
     match value.get_ref() {
         DeValue::Boolean(true) => Masquerade::InnerNetworks,
         DeValue::Boolean(false) => Masquerade::Off,
-        DeValue::Array(_) => Masquerade::Networks(networks(section, "masquerade", notes)),
+        DeValue::Array(_) => Masquerade::Networks(networks4(section, "masquerade", notes)),
         other => {
             let found = kind(other);
             notes.add(
@@ -185,6 +185,25 @@ fn deny(section: &Section, notes: &mut Notes) -> Vec<IpNet> {
         return Vec::new();
     }
     networks(section, "deny", notes)
+}
+
+/// The same where there is IPv4 only.
+fn networks4(section: &Section, key: &str, notes: &mut Notes) -> Vec<Ipv4Net> {
+    let mut kept = Vec::new();
+    for network in networks(section, key, notes) {
+        match (network, section.value(key)) {
+            (IpNet::V4(network), _) => kept.push(network),
+            (IpNet::V6(network), Some(value)) => notes.add(
+                value.span(),
+                format!(
+                    "{key} lists networks of IPv4 only, and {network} is of IPv6; {key} = true \
+                     hides the unique local ones behind the inner interfaces"
+                ),
+            ),
+            (IpNet::V6(_), None) => {}
+        }
+    }
+    kept
 }
 
 /// A list of networks of which none lies in another.

@@ -41,8 +41,14 @@ pub struct Record {
     /// The neighbour timers of the inner interfaces as found.
     #[serde(default)]
     pub neighbours: Vec<Setting>,
+    /// The switches of IPv6 as found; none while nothing of IPv6 was asked for.
+    #[serde(default)]
+    pub ipv6: Vec<Setting>,
     /// The nftables table to remove.
     pub table: Option<String>,
+    /// That of IPv6.
+    #[serde(default)]
+    pub table6: Option<String>,
     /// The routing table of FTP's helper, if it and its rules are to be removed.
     #[serde(default)]
     pub diversion: Option<u32>,
@@ -80,7 +86,9 @@ impl Record {
             added_addresses: Vec::new(),
             forwarding,
             neighbours: Vec::new(),
+            ipv6: Vec::new(),
             table: None,
+            table6: None,
             diversion: None,
             mounted: Vec::new(),
             applied: Desired::default(),

@@ -4,6 +4,7 @@
 //! that had no director before is left as it was found; one whose data plane
 //! was forwarding already goes on forwarding.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,9 @@ use crate::engine::{Engine, Parts};
 use crate::host::address::{self, InterfaceAddress};
 use crate::host::bpffs::{self, Bpffs};
 use crate::host::masquerade::{self, Rules};
+use crate::host::masquerade6::{self, Rules6};
 use crate::host::sysctl::Setting;
-use crate::host::{arp, forwarding, link, neighbours};
+use crate::host::{advertise, arp, forwarding, link, neighbours};
 use crate::lanes;
 use crate::netns::Namespace;
 use crate::paths::Paths;
@@ -26,6 +28,7 @@ use crate::preflight::{self, Host, PreflightError};
 use crate::reconcile::{reconcile, running};
 use crate::record::{Record, RecordError};
 use crate::restore;
+use crate::six;
 use crate::watch::Seen;
 
 /// What a director is started with.
@@ -108,6 +111,12 @@ pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
             record.neighbours.push(timer.clone());
         }
     }
+    if record.ipv6.is_empty() {
+        record.ipv6.clone_from(&host.ipv6);
+    }
+    if !masquerade6::hidden(&setup.config, &host.addresses).is_empty() {
+        record.table6 = Some(masquerade::table_of(&setup.name));
+    }
     for interface in interfaces(&setup.config) {
         if !record.interfaces.iter().any(|known| known == interface) {
             record.interfaces.push(interface.to_owned());
@@ -142,6 +151,9 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     for change in host_changes(config, host, rules.as_ref(), &record) {
         change.make()?;
     }
+    let keys = data_plane.service_keys();
+    let rules6 = six::rules(config, &setup.name, &host.addresses, keys);
+    hide_ipv6(rules6.as_ref(), &record)?;
     leave_old(config, &mut data_plane, &mut record);
     record.applied = config.desired();
     record.save(&setup.paths.record)?;
@@ -151,8 +163,17 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
         estimator: Default::default(),
         interfaces: views,
         rules,
+        rules6,
         seen: Seen::now(config),
     })
+}
+
+/// The servers' own traffic of IPv6.
+fn hide_ipv6(rules: Option<&Rules6>, record: &Record) -> Result<(), StartError> {
+    let Some(table) = &record.table6 else {
+        return Ok(());
+    };
+    six::hide(rules, table).map_err(|error| host_error("masquerade of IPv6", error))
 }
 
 fn open(setup: &Setup) -> Result<(DataPlane, Origin), StartError> {
@@ -283,6 +304,8 @@ fn leave_old(config: &Config, data_plane: &mut DataPlane, record: &mut Record) {
 pub enum HostChange<'a> {
     Forwarding(Vec<&'a str>),
     Neighbours(&'a str),
+    /// IPv6 forwarding, with the neighbour timers of the inner interfaces.
+    Ipv6(&'a Config),
     Masquerade(&'a Rules),
     NoMasquerade(&'a str),
     RemoveAddress(&'a InterfaceAddress),
@@ -300,6 +323,9 @@ pub fn host_changes<'a>(
     let mut changes = vec![HostChange::Forwarding(interfaces(config).collect())];
     let inner = config.inner.iter().map(String::as_str);
     changes.extend(inner.map(HostChange::Neighbours));
+    if !record.ipv6.is_empty() {
+        changes.push(HostChange::Ipv6(config));
+    }
     match (rules, &record.table) {
         (Some(rules), _) => changes.push(HostChange::Masquerade(rules)),
         (None, Some(table)) => changes.push(HostChange::NoMasquerade(table)),
@@ -325,6 +351,10 @@ impl HostChange<'_> {
             HostChange::Neighbours(interface) => {
                 let watched = neighbours::watch(interface);
                 watched.map_err(|error| host_error("shortening the neighbour timers", error))
+            }
+            HostChange::Ipv6(config) => {
+                let enabled = six::enable(config);
+                enabled.map_err(|error| host_error("switching on IPv6 forwarding", error))
             }
             HostChange::Masquerade(rules) => {
                 masquerade::apply(rules).map_err(|error| host_error("masquerade", error))
@@ -353,8 +383,15 @@ pub fn announce(outer: &crate::host::link::Link, vip: &InterfaceAddress) {
     if !outer.is_running() {
         return;
     }
-    if let Err(error) = arp::announce(outer, vip.address.addr()) {
-        tracing::warn!("cannot announce {} by ARP: {error}", vip.address.addr());
+    let announced = match vip.address.addr() {
+        IpAddr::V4(address) => arp::announce(outer, address),
+        IpAddr::V6(address) => advertise::announce(outer, address),
+    };
+    if let Err(error) = announced {
+        tracing::warn!(
+            "cannot announce {} on its link: {error}",
+            vip.address.addr()
+        );
     }
 }
 
@@ -362,8 +399,11 @@ pub fn announce(outer: &crate::host::link::Link, vip: &InterfaceAddress) {
 /// addresses of the director itself.
 pub fn own_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<ipnet::Ipv4Net> {
     let mut own = preflight::inner_networks(config, addresses);
-    let here = addresses.iter().map(|a| a.address.addr());
-    let vips = config.vips.iter().map(|vip| vip.addr());
+    let here = addresses.iter().filter_map(|a| Some(a.ipv4()?.addr()));
+    let vips = config.vips.iter().filter_map(|vip| match vip.addr() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    });
     let hosts = here.chain(vips).filter(|address| !address.is_loopback());
     own.extend(hosts.map(ipnet::Ipv4Net::from));
     ipnet::Ipv4Net::aggregate(&own)

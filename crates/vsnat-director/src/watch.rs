@@ -16,6 +16,7 @@ use crate::engine::Parts;
 use crate::host::address::{self, InterfaceAddress};
 use crate::host::{forwarding, link, neighbours};
 use crate::lanes;
+use crate::six;
 use crate::start::{Setup, announce, own_networks, sides};
 
 /// An interface that is back serves after a second at most.
@@ -104,6 +105,10 @@ impl Parts {
         match side {
             Side::Outer => self.put_vips(setup)?,
             Side::Inner => neighbours::watch(interface).map_err(|error| error.to_string())?,
+        }
+        if !self.record.ipv6.is_empty() {
+            let enabled = six::enable_again(interface, side);
+            enabled.map_err(|error| format!("IPv6 forwarding: {error}"))?;
         }
         let links = link::all().map_err(|error| error.to_string())?;
         // What one interface can do decides about the others too.

@@ -1,7 +1,7 @@
 //! Who ought to serve: leases, seen with the rules of the file.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 use vsnat_api::{DhcpLease, DhcpLeaseState, Weight};
 use vsnat_config::{Enrolled, Enrolment};
@@ -37,7 +37,7 @@ pub(super) fn of(leases: &[DhcpLease], rules: &[Enrolment]) -> BTreeMap<Place, C
         let Some(rule) = rules.iter().find(|rule| is_about(rule, lease)) else {
             continue;
         };
-        let address = SocketAddrV4::new(lease.address, rule.port);
+        let address = SocketAddr::new(lease.address.into(), rule.port);
         let candidate = Candidate {
             weight: rule.weight,
             came_by: name_of(&rule.who),
