@@ -1,7 +1,7 @@
 //! Virtual services.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use vsnat_abi::destination::dest_state;
 use vsnat_abi::net::Be32;
@@ -181,7 +181,7 @@ impl<B: Backend> Plane<B> {
             key: service.key,
             scheduler: scheduler.unwrap_or(Scheduler::Wlc),
             flags: SchedulerFlags::from_bits(read.map_or(0, |view| view.flags as u8)),
-            persistence: persistence_in(key, service),
+            persistence: persistence_in(service),
             one_packet: service.flags & service_flag::ONE_PACKET != 0,
             helper: helped::asked(service),
             dests: dests.into_iter().map(|(_, dest)| dest).collect(),
@@ -241,45 +241,42 @@ fn persistence_of(spec: &ServiceSpec) -> u32 {
     coarse_span_from_ms(u64::from(timeout_s) * 1_000)
 }
 
-/// An IPv6 mask is kept as the length of its prefix.
 fn netmask_of(spec: &ServiceSpec) -> Be32 {
-    let Some(persistence) = spec.persistence else {
-        return Be32::from_bytes(Ipv4Addr::BROADCAST.octets());
-    };
-    match (is_ipv6(spec.key), persistence.netmask) {
-        (false, IpAddr::V4(mask)) => Be32::from_bytes(mask.octets()),
-        (true, _) | (false, IpAddr::V6(_)) => {
-            let length = persistence.prefix6().unwrap_or(Ipv6Addr::BITS as u8);
-            Be32::from_host(u32::from(length))
-        }
+    let netmask = spec.persistence.map(|p| p.netmask);
+    match netmask.unwrap_or(Persistence::EVERY_CLIENT) {
+        IpAddr::V4(netmask) => Be32::from_bytes(netmask.octets()),
+        // Refused by `check_mask`.
+        IpAddr::V6(_) => Be32::from_bytes(Ipv4Addr::BROADCAST.octets()),
     }
 }
 
-fn persistence_in(key: ServiceKey, service: &Service) -> Option<Persistence> {
+fn persistence_in(service: &Service) -> Option<Persistence> {
     if service.flags & service_flag::PERSISTENT == 0 {
         return None;
     }
-    let netmask = match is_ipv6(key) {
-        false => Ipv4Addr::from(service.netmask.bytes()).into(),
-        true => Persistence::netmask_of_prefix6(service.netmask.host() as u8),
-    };
     Some(Persistence {
         timeout_s: (ms_from_coarse(service.persistence) / 1_000) as u32,
-        netmask,
+        netmask: Ipv4Addr::from(service.netmask.bytes()).into(),
     })
 }
 
-fn is_ipv6(key: ServiceKey) -> bool {
-    key.address().is_some_and(|address| address.is_ipv6())
-}
-
-/// A mask of the other family, or with holes, groups no clients.
+/// A mask of the other family groups no clients. Neither does one of IPv6: the
+/// packet path masks stand-ins, of which neighbours have nothing in common.
 fn check_mask(spec: &ServiceSpec) -> Result<(), CommandError> {
+    let Some(persistence) = spec.persistence else {
+        return Ok(());
+    };
     let address = spec.key.address().map_or(NO_ADDRESS, |a| a.ip());
-    let fits = |persistence: Persistence| persistence.fits(address);
-    match spec.persistence.is_none_or(fits) {
-        true => Ok(()),
-        false => Err(CommandError::Invalid),
+    match (persistence.fits(address), persistence.netmask) {
+        (true, IpAddr::V4(_)) => Ok(()),
+        (false, _) => Err(CommandError::Invalid),
+        (true, IpAddr::V6(_)) => Err(CommandError::Failed {
+            message: format!(
+                "{} cannot keep networks of clients together: of IPv6 each client is kept by \
+                 itself; leave the netmask out",
+                spec.key
+            ),
+        }),
     }
 }
 

@@ -13,4 +13,5 @@ mod proc;
 mod refusing;
 mod serving;
 mod settings;
+mod six;
 mod xdp;
