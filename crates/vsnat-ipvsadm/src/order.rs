@@ -45,9 +45,8 @@ fn compare_keys(a: ServiceKey, b: ServiceKey) -> Ordering {
                 address: other_address,
             },
         ) => {
-            let families = address.is_ipv6().cmp(&other_address.is_ipv6());
             let protocols = protocol.number().cmp(&other_protocol.number());
-            let keys = families.then(protocols);
+            let keys = families(address, other_address).then(protocols);
             keys.then_with(|| compare(address, other_address))
         }
         (ServiceKey::Mark { .. }, _) | (_, ServiceKey::Mark { .. }) => marks,
@@ -59,7 +58,14 @@ fn compare(a: SocketAddr, b: SocketAddr) -> Ordering {
     let mut differences = words.map(|(a, b)| signed_difference(a, b));
     let address = differences.find(|difference| difference.is_ne());
     let address = address.unwrap_or(Ordering::Equal);
-    address.then_with(|| a.port().cmp(&b.port()))
+    let ends = families(a, b).then(address);
+    ends.then_with(|| a.port().cmp(&b.port()))
+}
+
+/// IPv4 comes first. Of one service's servers, ipvsadm's order of families is
+/// that of their bits; with it a server's place would hang on the others'.
+fn families(a: SocketAddr, b: SocketAddr) -> Ordering {
+    a.is_ipv6().cmp(&b.is_ipv6())
 }
 
 /// The words in which an address is compared; IPv4's is the first.

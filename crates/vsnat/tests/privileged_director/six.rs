@@ -45,7 +45,7 @@ fn bench_with(vips: &str, rest: &str) -> Bench {
 fn a_service_of_ipv6_is_served_listed_and_taken_back() {
     let bench = bench_with("\"2001:db8::1/64\"", SIX);
     let before = (bench.snapshot(), switches(&bench));
-    let mut director = bench.start();
+    let director = bench.start();
     let snapshot = bench.snapshot();
     assert!(snapshot.contains("inet6 2001:db8::1/64"), "{snapshot}");
     assert!(!snapshot.contains("tentative"), "{snapshot}");
