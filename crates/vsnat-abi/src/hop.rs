@@ -23,6 +23,12 @@ pub const TO_HOST: u32 = 0xffff_fffe;
 
 const _: () = assert!(hop_index(TO_HOST) >= HOPS);
 
+/// No next hop, but a stand-in, which has one of its own: the packet is to
+/// become an IPv6 one. Its index is beyond the table too.
+pub const TO_SIX: u32 = 0xffff_fffd;
+
+const _: () = assert!(hop_index(TO_SIX) >= HOPS);
+
 /// The mark of a packet that is to reach the host's own stack whatever its
 /// destination: by it the daemon's rules lead there. High bits, since the low
 /// ones are what others give away first.

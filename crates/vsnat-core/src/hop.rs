@@ -8,8 +8,8 @@
 use vsnat_abi::destination::DestCounts;
 use vsnat_abi::flow::Direction;
 use vsnat_abi::hop::{
-    CLIENT_WAYS, HOP_FRESH, HOP_IDLE, HOP_PROBES, HOPS, Hop, NO_HOP, TO_HOST, WAY_FRESH, hop_index,
-    hop_name, hop_tag, word_tag,
+    CLIENT_WAYS, HOP_FRESH, HOP_IDLE, HOP_PROBES, HOPS, Hop, NO_HOP, TO_HOST, TO_SIX, WAY_FRESH,
+    hop_index, hop_name, hop_tag, word_tag,
 };
 use vsnat_abi::net::Be32;
 use vsnat_abi::time::Coarse;
@@ -62,9 +62,26 @@ impl Way {
         asked: 0,
     };
 
+    /// To a stand-in, whose next hop is kept with it.
+    pub const TO_SIX: Way = Way {
+        hop: TO_SIX,
+        asked: 0,
+    };
+
     #[inline(always)]
     pub fn is_to_host(&self) -> bool {
         self.hop == TO_HOST
+    }
+
+    #[inline(always)]
+    pub fn is_to_six(&self) -> bool {
+        self.hop == TO_SIX
+    }
+
+    /// Whether a step of its own takes what goes this way.
+    #[inline(always)]
+    pub fn is_apart(&self) -> bool {
+        self.hop == TO_HOST || self.hop == TO_SIX
     }
 }
 

@@ -9,6 +9,7 @@ use vsnat_abi::net::{Be16, Be32};
 
 use crate::checksum::fold16;
 use crate::parse::{ETH_LEN, Head, SCTP, UDP, store16, store32};
+use crate::six::is_stand_in;
 use crate::{Packet, Tables, Verdict};
 
 /// What the sender is told.
@@ -66,11 +67,22 @@ pub(crate) fn answer<P: Packet, T: Tables>(
     answer: Answer,
 ) -> Verdict {
     if try_answer(packet, tables, head, &answer) {
-        Verdict::Redirect {
-            ifindex: packet.ingress(),
-        }
+        back(packet, tables, head)
     } else {
         Verdict::Drop
+    }
+}
+
+/// Where an answer of ours leaves: where the packet came in.
+#[inline(always)]
+pub(crate) fn back<P: Packet, T: Tables>(packet: &P, tables: &T, head: &Head) -> Verdict {
+    if let Some(settings) = tables.settings()
+        && is_stand_in(settings, head.key.src)
+    {
+        return Verdict::Six;
+    }
+    Verdict::Redirect {
+        ifindex: packet.ingress(),
     }
 }
 

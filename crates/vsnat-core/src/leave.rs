@@ -14,7 +14,7 @@ use crate::parse::{ETH_LEN, FRONT_IP, Head, Part};
 use crate::rewrite::{Macs, translate, write_macs};
 use crate::track::track;
 use crate::verdict::Stop;
-use crate::{Packet, RouteQuery, Shared, Tables, Verdict};
+use crate::{Packet, RouteQuery, Shared, Tables, Verdict, six};
 
 /// A packet that has only one router left does not reach its server.
 #[inline(always)]
@@ -47,11 +47,36 @@ pub(crate) fn send<P: Packet, T: Tables>(
     let next = match hop::cached(tables, way, generation, now) {
         Some(next) => next,
         // Rare, and so a program of its own: see `way::hand_over`.
-        None if way.is_to_host() => return Err(Stop::pass(Reason::Proxied)),
+        None if way.is_apart() => return Err(Stop::pass(Reason::Proxied)),
         None => another_way(packet, tables, generation, head, &found, &to, now),
     };
     fits(packet, head, &next, vip)?;
     go(packet, tables, settings, head, found, next, now)
+}
+
+/// Sends a packet of a connection on whose other end speaks IPv6: translated,
+/// but for its header, which [`six::six_out`] gives it.
+#[inline(always)]
+pub(crate) fn send_six<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    settings: Shared<Settings>,
+    head: &Head,
+    found: &Found,
+    now: Coarse,
+) -> Result<Verdict, Stop> {
+    let vip = vip(head, found.direction, &found.other);
+    alive(head, vip)?;
+    let to = found.other.reversed();
+    fits_into(packet, head, six::mtu(tables, settings, to.dst), vip)?;
+    let (slot, word, direction) = (found.slot, found.word, found.direction);
+    // The first piece of a datagram has told what there is to tell.
+    if head.part != Part::Later {
+        track(tables, settings, slot, word, direction, head, now);
+    }
+    account(tables, direction, slot.dest(), head);
+    translate(packet, head, &to, None).ok_or(Stop::drop(Reason::Kernel))?;
+    Ok(Verdict::Six)
 }
 
 /// The way out of a packet of a connection that the daemon does not stand in.
@@ -176,6 +201,12 @@ pub(crate) fn send_alone<P: Packet, T: Tables>(
     let to = passage.to;
     let vip = vip(head, passage.direction, &to.reversed());
     alive(head, vip)?;
+    if six::is_stand_in(settings, to.dst) {
+        fits_into(packet, head, six::mtu(tables, settings, to.dst), vip)?;
+        account(tables, passage.direction, passage.dest, head);
+        translate(packet, head, &to, None).ok_or(Stop::drop(Reason::Kernel))?;
+        return Ok(Verdict::Six);
+    }
     let generation = settings.hop_generation();
     let client = client(head, passage.direction, &to);
     let way = hop::remembered(tables, passage.direction, passage.dest, client);
@@ -245,7 +276,11 @@ pub(crate) fn fits<P: Packet>(packet: &P, head: &Head, next: &Next, vip: Be32) -
     if *next == Next::NoRoute {
         return Err(Stop::drop(Reason::NoRoute));
     }
-    let mtu = next.mtu();
+    fits_into(packet, head, next.mtu(), vip)
+}
+
+#[inline(always)]
+fn fits_into<P: Packet>(packet: &P, head: &Head, mtu: u16, vip: Be32) -> Result<(), Stop> {
     let segment = packet.segment_size();
     let length = match segment {
         0 => head.total,

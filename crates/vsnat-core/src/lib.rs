@@ -5,7 +5,7 @@
 //! fuzzers. Everything outside is asked through two traits, [`Packet`] and
 //! [`Tables`]; time and randomness come through them too. Read it in the order
 //! in which a packet travels: [`way`], `parse`, `find`, `open`, `schedule`,
-//! `track`, `hop`, `rewrite`.
+//! `track`, `hop`, `rewrite`. IPv6 packets come and go by [`six`].
 
 #![no_std]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
@@ -32,6 +32,7 @@ mod rewrite;
 pub mod schedule;
 pub mod sctp;
 mod shared;
+pub mod six;
 mod slots;
 pub mod sweep;
 mod tables;
@@ -43,6 +44,7 @@ pub mod way;
 pub use counts::is_active;
 pub use packet::{Checksum, Packet, Route, RouteQuery};
 pub use shared::Shared;
+pub use six::{Route6, RouteQuery6};
 pub use tables::{Inserted, Loop, Round, Tables};
 pub use track::{Event, Guard, tcp_next, tcp_next_guarded};
 pub use verdict::Verdict;

@@ -3,6 +3,8 @@
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::net::{Be16, Be32};
 
+use crate::six::{Route6, RouteQuery6};
+
 /// Which part of the transport checksum a change touches. A card that fills
 /// the checksum in later has summed up the pseudo header only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +89,23 @@ pub trait Packet {
 
     /// Makes room for `N` zero bytes behind the Ethernet header.
     fn make_room<const N: usize>(&mut self) -> Option<()>;
+
+    /// The same, for headers of the network: whoever keeps a sum of the packet
+    /// is told.
+    fn write<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()>;
+
+    /// Cuts the twenty bytes behind the Ethernet header by which an IPv6 header
+    /// is longer; the machine takes the packet for IPv4 from then on.
+    fn become_v4(&mut self) -> Option<()>;
+
+    /// The opposite.
+    fn become_v6(&mut self) -> Option<()>;
+
+    /// Makes so much room behind the Ethernet header, or takes it away.
+    fn change_room(&mut self, bytes: i32) -> Option<()>;
+
+    /// Where the machine would send an IPv6 packet.
+    fn route6(&mut self, query: &RouteQuery6) -> Route6;
 
     /// Whether a socket of this machine would take a packet of these ends.
     fn has_socket(&mut self, key: &FlowKey4) -> bool;

@@ -12,7 +12,7 @@ use vsnat_abi::fragment::{FOREIGN, FragmentKey4};
 use vsnat_abi::net::Be16;
 
 use crate::find::Found;
-use crate::leave::send;
+use crate::leave::{send, send_six};
 use crate::parse::{Head, Part, SCTP, front_of_ip, load16};
 use crate::verdict::Stop;
 use crate::{Packet, Tables, Verdict};
@@ -35,6 +35,9 @@ pub(crate) fn later<P: Packet, T: Tables>(
         return Err(stray(UNKNOWN, towards));
     };
     let now = tables.now();
+    if found.slot.way(towards).is_to_six() {
+        return send_six(packet, tables, settings, head, &found, now);
+    }
     send(packet, tables, settings, head, found, now)
 }
 

@@ -18,6 +18,7 @@ use crate::leave::{depart, fits, way_out};
 use crate::parse::{ETH_LEN, FRONT_IP, Head, Part, SCTP, TCP, UDP, front_of_ip, load16, load32};
 use crate::rewrite::write_ip;
 use crate::sctp;
+use crate::six::is_stand_in;
 use crate::verdict::Stop;
 use crate::way::in_silence;
 use crate::{Packet, Tables, Verdict};
@@ -102,18 +103,40 @@ fn send_error<P: Packet, T: Tables>(
     if head.ttl <= 1 {
         return Err(Stop::drop(Reason::TtlExceeded));
     }
+    if is_stand_in(settings, to.dst) {
+        return send_six(packet, tables, &message, &found, &to);
+    }
     let now = tables.now();
     let next = way_out(packet, tables, settings, &head, &found, &to, now);
     fits(packet, &head, &next, to.src)?;
-    tables.count(Reason::ErrorTranslated);
-    if let Some(stats) = tables.dest_stats(found.slot.dest()) {
-        match towards {
-            Direction::Forward => stats.count_in(u64::from(head.total)),
-            Direction::Reply => stats.count_out(u64::from(head.total)),
-        }
-    }
+    account(tables, &message, &found);
     rewrite(packet, &message, &found.other, &to).ok_or(Stop::drop(Reason::Kernel))?;
     depart(packet, tables, next)
+}
+
+/// The same to an end that speaks IPv6.
+#[inline(always)]
+fn send_six<P: Packet, T: Tables>(
+    packet: &mut P,
+    tables: &mut T,
+    message: &Message,
+    found: &Found,
+    to: &FlowKey4,
+) -> Result<Verdict, Stop> {
+    account(tables, message, found);
+    rewrite(packet, message, &found.other, to).ok_or(Stop::drop(Reason::Kernel))?;
+    Ok(Verdict::Six)
+}
+
+#[inline(always)]
+fn account<T: Tables>(tables: &mut T, message: &Message, found: &Found) {
+    tables.count(Reason::ErrorTranslated);
+    if let Some(stats) = tables.dest_stats(found.slot.dest()) {
+        match found.direction {
+            Direction::Forward => stats.count_in(u64::from(message.total)),
+            Direction::Reply => stats.count_out(u64::from(message.total)),
+        }
+    }
 }
 
 /// Who the message goes to, and who it says that it comes from.

@@ -8,7 +8,7 @@ use vsnat_abi::counters::Reason;
 use vsnat_abi::net::{Be16, Be32};
 
 use crate::checksum::{fold16, fold32};
-use crate::icmp::{allowed, turn_around};
+use crate::icmp::{allowed, back, turn_around};
 use crate::parse::{ACK, ETH_LEN, FIN, Head, RST, SYN, TCP, load32, store16, store32};
 use crate::rewrite::pseudo_sum;
 use crate::{Packet, Tables, Verdict};
@@ -40,9 +40,7 @@ pub(crate) fn answer<P: Packet, T: Tables>(packet: &mut P, tables: &mut T, head:
         return Verdict::Drop;
     }
     tables.count(Reason::ResetSent);
-    Verdict::Redirect {
-        ifindex: packet.ingress(),
-    }
+    back(packet, tables, head)
 }
 
 #[inline(always)]

@@ -13,6 +13,7 @@ use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
+use vsnat_abi::stand_in::{Ip6, StandIn};
 use vsnat_abi::table::{Shared as SharedWords, Stash};
 use vsnat_abi::time::Coarse;
 
@@ -58,6 +59,9 @@ pub trait Tables {
     /// Counts a reason that depends on the packet.
     fn count_one_of(&mut self, reason: Reason);
 
+    /// Counts one less: what was counted begins once more.
+    fn take_back(&mut self, reason: Reason);
+
     fn settings(&self) -> Option<Shared<Settings>>;
 
     /// Whether the bitmap (one of [`vsnat_abi::filter`]) has this address.
@@ -65,6 +69,16 @@ pub trait Tables {
 
     /// Bits of [`vsnat_abi::settings::deny`] for a source.
     fn denied(&self, source: Be32) -> u32;
+
+    /// The same for an IPv6 source.
+    fn denied6(&self, source: &Ip6) -> u32;
+    /// The place of an address in the pool of stand-ins.
+    fn place_of(&self, address: &Ip6) -> Option<u32>;
+    fn put_place(&mut self, address: &Ip6, place: u32) -> Inserted;
+    fn stand_in(&self, place: u32) -> Option<Shared<StandIn>>;
+    fn pop_free_place(&mut self) -> Option<u32>;
+    /// `None`: the queue did not take it.
+    fn push_free_place(&mut self, place: u32) -> Option<()>;
 
     fn flow(&self, key: &FlowKey4) -> Option<FlowRef>;
     fn insert_flow(&mut self, key: &FlowKey4, value: FlowRef) -> Inserted;

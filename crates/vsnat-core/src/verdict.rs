@@ -23,6 +23,12 @@ pub enum Verdict {
         ifindex: u32,
         next_hop: Be32,
     },
+    /// It is addressed to a stand-in: goes on with [`crate::six::six_out`].
+    Six,
+    /// Leaves by the kernel's own look-up of route and neighbour.
+    Resolved {
+        ifindex: u32,
+    },
 }
 
 /// Why a packet does not take the way of a translated one.

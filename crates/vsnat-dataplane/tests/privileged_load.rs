@@ -24,6 +24,12 @@ fn the_verifier_accepts_every_program() {
             "vsnat_inner_error",
             "vsnat_inner_expected",
             "vsnat_hand_over",
+            "vsnat_outer_six",
+            "vsnat_inner_six",
+            "vsnat_outer_six_error",
+            "vsnat_inner_six_error",
+            "vsnat_six_out",
+            "vsnat_six_error_out",
             "vsnat_arm",
             "vsnat_xdp_outer",
             "vsnat_xdp_inner"

@@ -46,6 +46,13 @@ fn act(verdict: Option<Verdict>) -> u32 {
         // SAFETY: a helper with plain arguments.
         Some(Verdict::Redirect { ifindex }) => unsafe { bpf_redirect(ifindex, 0) as u32 },
         Some(Verdict::Drop) => XDP_DROP,
-        Some(Verdict::Pass | Verdict::ToHost | Verdict::Neighbour { .. }) | None => XDP_PASS,
+        Some(
+            Verdict::Pass
+            | Verdict::ToHost
+            | Verdict::Neighbour { .. }
+            | Verdict::Six
+            | Verdict::Resolved { .. },
+        )
+        | None => XDP_PASS,
     }
 }

@@ -10,7 +10,7 @@ use aya_ebpf::bindings::xdp_md;
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::link::{Link, can, link_place};
 use vsnat_core::ahead::Frame;
-use vsnat_core::{Checksum, Packet, Route, RouteQuery, checksum};
+use vsnat_core::{Checksum, Packet, Route, Route6, RouteQuery, RouteQuery6, checksum};
 
 use crate::maps;
 
@@ -178,6 +178,31 @@ impl Packet for XdpFrame {
     #[inline(always)]
     fn make_room<const N: usize>(&mut self) -> Option<()> {
         None
+    }
+
+    #[inline(always)]
+    fn write<const N: usize>(&mut self, _offset: u32, _bytes: [u8; N]) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn become_v4(&mut self) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn become_v6(&mut self) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn change_room(&mut self, _bytes: i32) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn route6(&mut self, _query: &RouteQuery6) -> Route6 {
+        Route6::NONE
     }
 
     #[inline(always)]

@@ -134,6 +134,49 @@ pub fn vsnat_inner_expected(context: TcContext) -> i32 {
     act(&context, verdict)
 }
 
+/// Either side: an IPv6 packet becomes an IPv4 one, if it is ours.
+#[classifier]
+pub fn vsnat_outer_six(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::outer_six(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
+}
+
+#[classifier]
+pub fn vsnat_inner_six(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::inner_six(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Inner)
+}
+
+#[classifier]
+pub fn vsnat_outer_six_error(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::outer_six_error(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
+}
+
+#[classifier]
+pub fn vsnat_inner_six_error(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::inner_six_error(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Inner)
+}
+
+/// Either side: a packet for a stand-in becomes an IPv6 one.
+#[classifier]
+pub fn vsnat_six_out(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    let step = way::six_out(&mut packet, &mut KernelTables);
+    go_on(&context, step, Side::Outer)
+}
+
+#[classifier]
+pub fn vsnat_six_error_out(context: TcContext) -> i32 {
+    let mut packet = TcPacket::new(context.skb.skb);
+    act(&context, way::six_error_out(&mut packet, &mut KernelTables))
+}
+
 /// Sends every packet back where it came from, and does nothing else: the floor
 /// that the price of a packet is measured against. Never attached.
 #[classifier]
@@ -179,7 +222,25 @@ fn go_on(context: &TcContext, step: Step, side: Side) -> i32 {
         Step::OuterExpected => step::OUTER_EXPECTED,
         Step::InnerExpected => step::INNER_EXPECTED,
         Step::HandOver => step::HAND_OVER,
+        Step::Six => match side {
+            Side::Outer => step::OUTER_SIX,
+            Side::Inner => step::INNER_SIX,
+        },
+        Step::SixError => match side {
+            Side::Outer => step::OUTER_SIX_ERROR,
+            Side::Inner => step::INNER_SIX_ERROR,
+        },
+        Step::SixErrorOut => step::SIX_ERROR_OUT,
+        Step::Again => match side {
+            Side::Outer => step::OUTER,
+            Side::Inner => step::INNER,
+        },
     };
+    go_to(context, place)
+}
+
+#[inline(always)]
+fn go_to(context: &TcContext, place: u32) -> i32 {
     // SAFETY: all programs take the same context.
     let _ = unsafe { maps::STEPS.tail_call(context, place) };
     KernelTables.count(Reason::Kernel);
@@ -201,6 +262,12 @@ fn act(context: &TcContext, verdict: Verdict) -> i32 {
         // SAFETY: a helper with plain arguments.
         Verdict::Redirect { ifindex } => unsafe { bpf_redirect(ifindex, 0) as i32 },
         Verdict::Neighbour { ifindex, next_hop } => neighbour(ifindex, next_hop.raw()),
+        Verdict::Six => go_to(context, step::SIX_OUT),
+        // SAFETY: a helper with plain arguments; without a neighbour it finds
+        // one itself.
+        Verdict::Resolved { ifindex } => unsafe {
+            bpf_redirect_neigh(ifindex, core::ptr::null_mut(), 0, 0) as i32
+        },
     }
 }
 

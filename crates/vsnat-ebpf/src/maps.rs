@@ -117,6 +117,12 @@ pub fn deny_key(address: u32) -> Key<u32> {
     Key::new(32, address)
 }
 
+/// The same for an IPv6 source.
+#[inline(always)]
+pub fn deny6_key(address: &Ip6) -> Key<Ip6> {
+    Key::new(128, *address)
+}
+
 /// The sweeper's timer. Never written from user space: an update of the
 /// element would cancel the timer for good.
 #[repr(C)]

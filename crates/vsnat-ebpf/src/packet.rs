@@ -6,16 +6,18 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::bindings::{
-    __sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, bpf_adj_room_mode::BPF_ADJ_ROOM_MAC,
+    __sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, BPF_F_RECOMPUTE_CSUM,
+    bpf_adj_room_mode::BPF_ADJ_ROOM_MAC,
 };
 use aya_ebpf::helpers::{
     bpf_csum_update, bpf_fib_lookup, bpf_l4_csum_replace, bpf_sk_lookup_tcp, bpf_sk_lookup_udp,
-    bpf_sk_release, bpf_skb_adjust_room, bpf_skb_change_tail, bpf_skb_load_bytes,
-    bpf_skb_pull_data, bpf_skb_store_bytes,
+    bpf_sk_release, bpf_skb_adjust_room, bpf_skb_change_proto, bpf_skb_change_tail,
+    bpf_skb_load_bytes, bpf_skb_pull_data, bpf_skb_store_bytes,
 };
 use vsnat_abi::flow::FlowKey4;
 use vsnat_abi::net::Be32;
-use vsnat_core::{Checksum, Packet, Route, RouteQuery};
+use vsnat_core::six::Came;
+use vsnat_core::{Checksum, Packet, Route, Route6, RouteQuery, RouteQuery6};
 
 pub struct TcPacket {
     skb: *mut __sk_buff,
@@ -25,6 +27,9 @@ const PACKET_HOST: u32 = 0;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const ETH_P_IP: u16 = 0x0800;
+const ETH_P_IPV6: u16 = 0x86dd;
 /// With a length given the kernel answers the MTU of the route, not of the link.
 const ANY_LENGTH: u16 = 1;
 /// Answers of `bpf_fib_lookup` (include/uapi/linux/bpf.h).
@@ -208,6 +213,83 @@ impl Packet for TcPacket {
         // SAFETY: a helper on our own context.
         let failed = unsafe { bpf_skb_adjust_room(self.skb, N as i32, BPF_ADJ_ROOM_MAC, 0) };
         if failed != 0 { None } else { Some(()) }
+    }
+
+    #[inline(always)]
+    fn write<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()> {
+        let flags = u64::from(BPF_F_RECOMPUTE_CSUM);
+        // SAFETY: the helper reads N bytes.
+        let failed = unsafe {
+            bpf_skb_store_bytes(
+                self.skb.cast(),
+                offset,
+                bytes.as_ptr().cast(),
+                N as u32,
+                flags,
+            )
+        };
+        if failed != 0 { None } else { Some(()) }
+    }
+
+    #[inline(always)]
+    fn become_v4(&mut self) -> Option<()> {
+        // SAFETY: a helper on our own context.
+        let failed = unsafe { bpf_skb_change_proto(self.skb, ETH_P_IP.to_be(), 0) };
+        if failed != 0 { None } else { Some(()) }
+    }
+
+    #[inline(always)]
+    fn become_v6(&mut self) -> Option<()> {
+        // SAFETY: a helper on our own context.
+        let failed = unsafe { bpf_skb_change_proto(self.skb, ETH_P_IPV6.to_be(), 0) };
+        if failed != 0 { None } else { Some(()) }
+    }
+
+    #[inline(always)]
+    fn change_room(&mut self, bytes: i32) -> Option<()> {
+        // SAFETY: a helper on our own context.
+        let failed = unsafe { bpf_skb_adjust_room(self.skb, bytes, BPF_ADJ_ROOM_MAC, 0) };
+        if failed != 0 { None } else { Some(()) }
+    }
+
+    #[inline(always)]
+    fn route6(&mut self, query: &RouteQuery6) -> Route6 {
+        let mut fib = Fib {
+            family: AF_INET6,
+            protocol: query.protocol,
+            src_port: query.src_port.raw(),
+            dst_port: query.dst_port.raw(),
+            length_or_mtu: ANY_LENGTH,
+            ifindex: self.ingress(),
+            // The class in the place of the flow's label.
+            tos: (u32::from(query.class) << 20).to_be(),
+            src: query.src.words,
+            dst: query.dst.words,
+            vlan: 0,
+            src_mac: [0; 3],
+            dst_mac: [0; 3],
+        };
+        // SAFETY: the layout is the kernel's; see `Fib`.
+        let answer = unsafe {
+            bpf_fib_lookup(
+                self.skb.cast(),
+                (&raw mut fib).cast(),
+                size_of::<Fib>() as i32,
+                0,
+            )
+        };
+        let came = match answer {
+            FIB_SUCCESS => Came::Neighbour,
+            FIB_NO_NEIGHBOUR => Came::Unresolved,
+            _ => Came::None,
+        };
+        Route6 {
+            came,
+            ifindex: fib.ifindex,
+            dst_mac: mac(fib.dst_mac),
+            src_mac: mac(fib.src_mac),
+            mtu: fib.length_or_mtu,
+        }
     }
 
     #[inline(always)]

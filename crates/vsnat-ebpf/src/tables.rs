@@ -18,6 +18,7 @@ use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
+use vsnat_abi::stand_in::{Ip6, StandIn};
 use vsnat_abi::table::{Shared as SharedWords, Stash};
 use vsnat_abi::time::Coarse;
 use vsnat_core::{Inserted, Loop, Round, Shared, Tables};
@@ -70,6 +71,19 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
+    fn take_back(&mut self, reason: Reason) {
+        let Some(counters) = maps::COUNTERS.get_ptr_mut(0) else {
+            return;
+        };
+        // SAFETY: this CPU's element, which no other CPU writes; the index is
+        // known when the program is compiled, and below the length.
+        unsafe {
+            let counters = (&raw mut (*counters).packets).cast::<u64>();
+            *counters.add(reason.index() as usize) -= 1;
+        }
+    }
+
+    #[inline(always)]
     fn settings(&self) -> Option<Shared<Settings>> {
         element!(maps::SETTINGS, 0)
     }
@@ -97,6 +111,45 @@ impl Tables for KernelTables {
             .get(maps::deny_key(source.raw()))
             .copied()
             .unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn denied6(&self, source: &Ip6) -> u32 {
+        maps::DENY6
+            .get(maps::deny6_key(source))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn place_of(&self, address: &Ip6) -> Option<u32> {
+        let value = maps::ADDRESSES6.get_ptr(address)?;
+        // SAFETY: one aligned word, copied at once.
+        Some(unsafe { value.read_volatile() })
+    }
+
+    #[inline(always)]
+    fn put_place(&mut self, address: &Ip6, place: u32) -> Inserted {
+        match maps::ADDRESSES6.insert(address, place, u64::from(BPF_NOEXIST)) {
+            Ok(()) => Inserted::Yes,
+            Err(EEXIST) => Inserted::Exists,
+            Err(_) => Inserted::Full,
+        }
+    }
+
+    #[inline(always)]
+    fn stand_in(&self, place: u32) -> Option<Shared<StandIn>> {
+        element!(maps::STAND_INS, place)
+    }
+
+    #[inline(always)]
+    fn pop_free_place(&mut self) -> Option<u32> {
+        maps::FREE6.pop().ok().flatten()
+    }
+
+    #[inline(always)]
+    fn push_free_place(&mut self, place: u32) -> Option<()> {
+        maps::FREE6.push(place, 0).ok()
     }
 
     #[inline(always)]

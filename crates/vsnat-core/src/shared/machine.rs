@@ -96,6 +96,30 @@ impl Shared<Settings> {
     }
 
     #[inline(always)]
+    pub fn pool(self) -> u32 {
+        read!(self, pool)
+    }
+
+    #[inline(always)]
+    pub fn pool_mask(self) -> u32 {
+        read!(self, pool_mask)
+    }
+
+    #[inline(always)]
+    pub fn prefix6(self) -> [u32; 3] {
+        [
+            read!(self, prefix6[0]),
+            read!(self, prefix6[1]),
+            read!(self, prefix6[2]),
+        ]
+    }
+
+    #[inline(always)]
+    pub fn denied6(self) -> u32 {
+        read!(self, denied6)
+    }
+
+    #[inline(always)]
     pub fn hop_generation(self) -> u16 {
         read!(self, hop_generation) as u16
     }

@@ -12,7 +12,7 @@ use vsnat_abi::settings::{Settings, flag};
 use super::{Step, in_silence, not_ours, other, settle};
 use crate::find::{find, look_up};
 use crate::icmp::{Answer, Kind};
-use crate::leave::{send, send_alone};
+use crate::leave::{send, send_alone, send_six};
 use crate::parse::{Head, Part, RST, SCTP, TCP, parse};
 use crate::pieces::{later, remember};
 use crate::quote::error;
@@ -163,6 +163,9 @@ fn first_from_server<P: Packet, T: Tables>(
     }
     remember(packet, tables, head, &found)?;
     let now = tables.now();
+    if found.slot.way(Direction::Reply).is_to_six() {
+        return send_six(packet, tables, settings, head, &found, now);
+    }
     send(packet, tables, settings, head, found, now)
 }
 

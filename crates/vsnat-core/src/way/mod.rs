@@ -21,9 +21,13 @@ use crate::leave;
 use crate::open::is_reuse;
 use crate::parse::{Head, parse};
 use crate::quote::is_error;
+use crate::six::is_six;
 use crate::verdict::{Action, Stop};
 use crate::{Packet, Shared, Tables, Verdict};
 
+pub use crate::six::{
+    inner_six, inner_six_error, outer_six, outer_six_error, six_error_out, six_out,
+};
 pub use inner::{inner, inner_error, inner_expected, inner_part, inner_rest};
 pub use outer::{
     outer, outer_alone, outer_choose, outer_error, outer_expected, outer_open, outer_part,
@@ -47,11 +51,20 @@ pub enum Step {
     Part,
     OuterExpected,
     InnerExpected,
-    /// On either side: to the daemon.
+    /// On either side: to the daemon, or to IPv6.
     HandOver,
+    /// It is an IPv6 packet.
+    Six,
+    /// It is an ICMPv6 error about a packet of ours, it seems.
+    SixError,
+    /// It is an ICMP error that leaves as an ICMPv6 one.
+    SixErrorOut,
+    /// It was an IPv6 packet, and begins once more.
+    Again,
 }
 
-/// Hands a packet to the host on whose connection the daemon stands in between.
+/// What does not leave by a next hop: to the host, on whose connection the daemon
+/// stands in between, or to an end that speaks IPv6.
 #[inline(always)]
 pub fn hand_over<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdict {
     let Some(head) = parse(packet) else {
@@ -64,10 +77,17 @@ pub fn hand_over<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Verdic
     let Some(found) = find(tables, settings, &head.key) else {
         return lost(tables);
     };
-    if !found.slot.way(found.direction).is_to_host() {
+    let now = tables.now();
+    let way = found.slot.way(found.direction);
+    if way.is_to_six() {
+        return match leave::send_six(packet, tables, settings, &head, &found, now) {
+            Ok(verdict) => verdict,
+            Err(stop) => settle(packet, tables, &head, stop),
+        };
+    }
+    if !way.is_to_host() {
         return lost(tables);
     }
-    let now = tables.now();
     leave::hand_over(tables, settings, &head, &found, now)
 }
 
@@ -134,6 +154,9 @@ pub(super) fn settle<P: Packet, T: Tables>(
 /// What is neither TCP nor UDP nor SCTP.
 #[inline(always)]
 pub(super) fn other<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Step {
+    if is_six(packet) {
+        return Step::Six;
+    }
     if is_error(packet) {
         return Step::Error;
     }
@@ -141,7 +164,7 @@ pub(super) fn other<P: Packet, T: Tables>(packet: &mut P, tables: &mut T) -> Ste
 }
 
 #[inline(always)]
-pub(super) fn not_ours<T: Tables>(tables: &mut T) -> Verdict {
+pub(crate) fn not_ours<T: Tables>(tables: &mut T) -> Verdict {
     tables.count(Reason::NotOurs);
     Verdict::Pass
 }

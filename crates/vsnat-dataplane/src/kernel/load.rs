@@ -34,7 +34,13 @@ const INNER_REST: &str = "vsnat_inner_rest";
 const INNER_PART: &str = "vsnat_inner_part";
 const INNER_EXPECTED: &str = "vsnat_inner_expected";
 const HAND_OVER: &str = "vsnat_hand_over";
-const PROGRAMS: [&str; 16] = [
+const OUTER_SIX: &str = "vsnat_outer_six";
+const INNER_SIX: &str = "vsnat_inner_six";
+const OUTER_SIX_ERROR: &str = "vsnat_outer_six_error";
+const INNER_SIX_ERROR: &str = "vsnat_inner_six_error";
+const SIX_OUT: &str = "vsnat_six_out";
+const SIX_ERROR_OUT: &str = "vsnat_six_error_out";
+const PROGRAMS: [&str; 22] = [
     OUTER,
     OUTER_EXPECTED,
     OUTER_CHOOSE,
@@ -50,6 +56,12 @@ const PROGRAMS: [&str; 16] = [
     INNER_ERROR,
     INNER_EXPECTED,
     HAND_OVER,
+    OUTER_SIX,
+    INNER_SIX,
+    OUTER_SIX_ERROR,
+    INNER_SIX_ERROR,
+    SIX_OUT,
+    SIX_ERROR_OUT,
     ARM,
 ];
 const ARM: &str = "vsnat_arm";
@@ -377,6 +389,14 @@ fn link_steps(ebpf: &mut Ebpf) -> Result<(), OpenError> {
         (step::INNER_PART, INNER_PART),
         (step::INNER_EXPECTED, INNER_EXPECTED),
         (step::HAND_OVER, HAND_OVER),
+        (step::OUTER_SIX, OUTER_SIX),
+        (step::INNER_SIX, INNER_SIX),
+        (step::OUTER_SIX_ERROR, OUTER_SIX_ERROR),
+        (step::INNER_SIX_ERROR, INNER_SIX_ERROR),
+        (step::SIX_OUT, SIX_OUT),
+        (step::SIX_ERROR_OUT, SIX_ERROR_OUT),
+        (step::OUTER, OUTER),
+        (step::INNER, INNER),
     ] {
         let program = classifier(ebpf, name)?.fd();
         let program = program.and_then(|fd| Ok(fd.try_clone()?));

@@ -28,6 +28,7 @@ use vsnat_abi::stand_in::{Ip6, STAND_INS, StandIn};
 use vsnat_abi::sweep::Sweep;
 use vsnat_abi::table::{STASH_SIZE, Shared, Stash};
 use vsnat_abi::time::coarse_from_ns;
+use vsnat_api::Side;
 use vsnat_core::sweep::{Pressure, Visit, visit};
 use vsnat_core::way::{self, Step};
 use vsnat_core::{Inserted, Tables, Verdict};
@@ -129,22 +130,20 @@ impl Model {
     /// A packet arrives from the clients.
     pub fn outer(&mut self, packet: &mut ModelPacket) -> Verdict {
         let step = way::outer(packet, self);
-        self.go_on(packet, step)
+        self.go_on(packet, step, Side::Outer)
     }
 
     /// A packet arrives from the servers.
     pub fn inner(&mut self, packet: &mut ModelPacket) -> Verdict {
-        match way::inner(packet, self) {
-            Step::Error => way::inner_error(packet, self),
-            Step::Part => way::inner_part(packet, self),
-            step => self.go_on(packet, step),
-        }
+        let step = way::inner(packet, self);
+        self.go_on(packet, step, Side::Inner)
     }
 
     /// From step to step, as the kernel does.
-    fn go_on(&mut self, packet: &mut ModelPacket, mut step: Step) -> Verdict {
+    fn go_on(&mut self, packet: &mut ModelPacket, mut step: Step, side: Side) -> Verdict {
         loop {
             step = match step {
+                Step::Done(Verdict::Six) => way::six_out(packet, self),
                 Step::Done(verdict) => return verdict,
                 Step::Choose => way::outer_choose(packet, self),
                 Step::Open => way::outer_open(packet, self),
@@ -153,8 +152,27 @@ impl Model {
                 Step::Alone => Step::Done(way::outer_alone(packet, self)),
                 Step::Rest => way::inner_rest(packet, self),
                 Step::Refuse => Step::Done(way::outer_refuse(packet, self)),
-                Step::Error => Step::Done(way::outer_error(packet, self)),
-                Step::Part => way::outer_part(packet, self),
+                Step::Error => Step::Done(match side {
+                    Side::Outer => way::outer_error(packet, self),
+                    Side::Inner => way::inner_error(packet, self),
+                }),
+                Step::Part => match side {
+                    Side::Outer => way::outer_part(packet, self),
+                    Side::Inner => Step::Done(way::inner_part(packet, self)),
+                },
+                Step::Six => match side {
+                    Side::Outer => way::outer_six(packet, self),
+                    Side::Inner => way::inner_six(packet, self),
+                },
+                Step::SixError => match side {
+                    Side::Outer => way::outer_six_error(packet, self),
+                    Side::Inner => way::inner_six_error(packet, self),
+                },
+                Step::SixErrorOut => Step::Done(way::six_error_out(packet, self)),
+                Step::Again => match side {
+                    Side::Outer => way::outer(packet, self),
+                    Side::Inner => way::inner(packet, self),
+                },
                 Step::OuterExpected => way::outer_expected(packet, self),
                 Step::InnerExpected => Step::Done(way::inner_expected(packet, self)),
             }

@@ -1,10 +1,10 @@
 //! A packet in a vector, in a machine whose routes are a list.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use vsnat_abi::flow::FlowKey4;
-use vsnat_core::{Checksum, Packet, Route, RouteQuery, checksum};
+use vsnat_core::{Checksum, Packet, Route, Route6, RouteQuery, RouteQuery6, checksum};
 
 /// Whom a frame was addressed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub enum Kind {
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
     pub routes: Vec<(Ipv4Net, Route)>,
+    pub routes6: Vec<(Ipv6Net, Route6)>,
     /// Ports on which the machine itself listens.
     pub sockets: Vec<u16>,
 }
@@ -98,6 +99,38 @@ impl Packet for ModelPacket {
         self.bytes.get(ETH_LEN)?;
         self.bytes.splice(ETH_LEN..ETH_LEN, [0; N]);
         Some(())
+    }
+
+    fn write<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()> {
+        self.store(offset, bytes)
+    }
+
+    fn become_v4(&mut self) -> Option<()> {
+        self.change_room(-20)
+    }
+
+    fn become_v6(&mut self) -> Option<()> {
+        self.change_room(20)
+    }
+
+    fn change_room(&mut self, bytes: i32) -> Option<()> {
+        self.bytes.get(ETH_LEN)?;
+        let size = bytes.unsigned_abs() as usize;
+        if bytes < 0 {
+            self.bytes.get(ETH_LEN + size)?;
+            self.bytes.drain(ETH_LEN..ETH_LEN + size);
+        } else {
+            let zeros = vec![0; size];
+            self.bytes.splice(ETH_LEN..ETH_LEN, zeros);
+        }
+        Some(())
+    }
+
+    fn route6(&mut self, query: &RouteQuery6) -> Route6 {
+        let dst = Ipv6Addr::from(query.dst.bytes());
+        let mut routes = self.routes.routes6.iter();
+        let found = routes.find(|(net, _)| net.contains(&dst));
+        found.map_or(Route6::NONE, |(_, route)| *route)
     }
 
     fn has_socket(&mut self, key: &FlowKey4) -> bool {

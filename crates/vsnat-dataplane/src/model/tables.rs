@@ -1,7 +1,7 @@
 //! The tables of the packet path over the model's memory.
 
-use ipnet::Ipv4Net;
-use std::net::Ipv4Addr;
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use vsnat_abi::counters::Reason;
 use vsnat_abi::decision::Decision;
 use vsnat_abi::destination::{Dest, DestCounts, DestStats};
@@ -16,6 +16,7 @@ use vsnat_abi::net::Be32;
 use vsnat_abi::service::{Service, ServiceKey4, View};
 use vsnat_abi::settings::Settings;
 use vsnat_abi::slot::Slot;
+use vsnat_abi::stand_in::{Ip6, StandIn};
 use vsnat_abi::table::{Shared as SharedWords, Stash};
 use vsnat_abi::time::{Coarse, coarse_from_ns};
 use vsnat_core::{Inserted, Loop, Round, Shared, Tables};
@@ -47,6 +48,10 @@ impl Tables for Model {
         self.count(reason);
     }
 
+    fn take_back(&mut self, reason: Reason) {
+        self.counters[reason.index() as usize] -= 1;
+    }
+
     fn settings(&self) -> Option<Shared<Settings>> {
         self.memory.settings.shared(0)
     }
@@ -62,6 +67,38 @@ impl Tables for Model {
         let matching = self.deny.iter().filter(|(net, _)| net.contains(&source));
         let longest = matching.max_by_key(|(net, _)| Ipv4Net::prefix_len(net));
         longest.map_or(0, |(_, bits)| *bits)
+    }
+
+    fn denied6(&self, source: &Ip6) -> u32 {
+        let source = Ipv6Addr::from(source.bytes());
+        let matching = self.deny6.iter().filter(|(net, _)| net.contains(&source));
+        let longest = matching.max_by_key(|(net, _)| Ipv6Net::prefix_len(net));
+        longest.map_or(0, |(_, bits)| *bits)
+    }
+
+    fn place_of(&self, address: &Ip6) -> Option<u32> {
+        self.places.get(address).copied()
+    }
+
+    fn put_place(&mut self, address: &Ip6, place: u32) -> Inserted {
+        if self.places.contains_key(address) {
+            return Inserted::Exists;
+        }
+        self.places.insert(*address, place);
+        Inserted::Yes
+    }
+
+    fn stand_in(&self, place: u32) -> Option<Shared<StandIn>> {
+        self.memory.stand_ins.shared(place)
+    }
+
+    fn pop_free_place(&mut self) -> Option<u32> {
+        self.free_places.pop_front()
+    }
+
+    fn push_free_place(&mut self, place: u32) -> Option<()> {
+        self.free_places.push_back(place);
+        Some(())
     }
 
     fn flow(&self, key: &FlowKey4) -> Option<FlowRef> {

@@ -3,7 +3,7 @@
 //! `BPF_PROG_TEST_RUN`.
 
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, TcpListener};
 use std::process::Command as Process;
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -245,6 +245,32 @@ fn links() {
         assert!(done.unwrap().success(), "ip {line}");
     }
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+    links_of_ipv6();
+}
+
+/// The director's ends speak IPv6 too; their neighbours are known.
+fn links_of_ipv6() {
+    for interface in ["outer0", "inner0"] {
+        let settings = [
+            ("addr_gen_mode", "1"),
+            ("accept_ra", "0"),
+            ("disable_ipv6", "0"),
+        ];
+        for (key, value) in settings {
+            let path = format!("/proc/sys/net/ipv6/conf/{interface}/{key}");
+            std::fs::write(path, value).unwrap();
+        }
+    }
+    let text = "addr add 2001:db8:1::1/64 dev outer0 nodad
+         addr add 2001:db8:9::1/64 dev inner0 nodad
+         neigh replace 2001:db8:1::fe lladdr 02:00:00:00:01:fe dev outer0 nud permanent
+         neigh replace 2001:db8:9::11 lladdr 02:00:00:00:02:11 dev inner0 nud permanent
+         -6 route add default via 2001:db8:1::fe dev outer0";
+    for line in text.lines() {
+        let done = Process::new("ip").args(line.split_whitespace()).status();
+        assert!(done.unwrap().success(), "ip {line}");
+    }
+    std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
 }
 
 /// Both links, with the same wish for each.
@@ -319,6 +345,26 @@ impl World for KernelWorld {
 
     fn client(&self) -> [u8; 4] {
         [100, 64, self.case, 5]
+    }
+
+    fn client6(&self) -> [u8; 16] {
+        [
+            0x20, 1, 0xd, 0xb8, 0xc, self.case, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5,
+        ]
+    }
+
+    fn vip6(&self) -> [u8; 16] {
+        [
+            0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, self.case,
+        ]
+    }
+
+    fn hold_stand_in(&mut self, address: Ipv6Addr) -> Ipv4Addr {
+        self.plane.hold_stand_in(address).unwrap()
+    }
+
+    fn true_address(&self, address: [u8; 4]) -> IpAddr {
+        self.plane.true_address(address.into())
     }
 
     fn vip(&self) -> [u8; 4] {

@@ -17,6 +17,7 @@ pub mod cases;
 pub mod errors;
 pub mod expected;
 pub mod frame;
+pub mod frame6;
 pub mod kernel_world;
 pub mod marks;
 pub mod model_world;
@@ -26,12 +27,13 @@ pub mod pieces;
 pub mod refusals;
 pub mod reuse;
 pub mod settings;
+pub mod six;
 pub mod talk;
 pub mod thresholds;
 pub mod timed;
 pub mod wire;
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 use vsnat_api::{
     Command, CommandError, ConnectionView, Protocol, Scheduler, ServerSpec, ServiceKey,
@@ -88,6 +90,11 @@ pub trait World {
     /// A client address that no other case uses.
     /// So is the rest of its /24.
     fn client(&self) -> [u8; 4];
+    /// An IPv6 client and an IPv6 VIP that no other case uses.
+    fn client6(&self) -> [u8; 16];
+    fn vip6(&self) -> [u8; 16];
+    fn hold_stand_in(&mut self, address: Ipv6Addr) -> Ipv4Addr;
+    fn true_address(&self, address: [u8; 4]) -> IpAddr;
     /// A VIP that no other case uses.
     fn vip(&self) -> [u8; 4];
     /// Names of the two interfaces.

@@ -1,10 +1,11 @@
 //! The case table's world in memory.
 
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 
 use vsnat_abi::net::Be32;
 use vsnat_api::{Command, CommandError, ConnectionView, ServiceView, Side};
-use vsnat_core::{Route, Verdict};
+use vsnat_core::six::Came;
+use vsnat_core::{Route, Route6, Verdict};
 use vsnat_dataplane::model::{Kind, Model, ModelPacket, Routes};
 use vsnat_dataplane::{ExpectError, Limits, Plane, Proxied};
 
@@ -61,7 +62,10 @@ impl World for ModelWorld {
             Verdict::Pass => Fate::Pass,
             Verdict::ToHost => Fate::ToHost,
             Verdict::Drop => Fate::Drop,
-            Verdict::Redirect { .. } | Verdict::Neighbour { .. } => Fate::Sent,
+            Verdict::Redirect { .. } | Verdict::Neighbour { .. } | Verdict::Resolved { .. } => {
+                Fate::Sent
+            }
+            Verdict::Six => panic!("no verdict, but a step"),
         };
         (fate, packet.bytes)
     }
@@ -94,6 +98,22 @@ impl World for ModelWorld {
 
     fn client(&self) -> [u8; 4] {
         [203, 0, 113, 5]
+    }
+
+    fn client6(&self) -> [u8; 16] {
+        [0x20, 1, 0xd, 0xb8, 0xc, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5]
+    }
+
+    fn vip6(&self) -> [u8; 16] {
+        [0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]
+    }
+
+    fn hold_stand_in(&mut self, address: Ipv6Addr) -> Ipv4Addr {
+        self.plane.hold_stand_in(address).unwrap()
+    }
+
+    fn true_address(&self, address: [u8; 4]) -> IpAddr {
+        self.plane.true_address(address.into())
     }
 
     fn vip(&self) -> [u8; 4] {
@@ -135,6 +155,28 @@ fn routes() -> Routes {
     let gateway = Be32::from_bytes([198, 51, 100, 254]);
     Routes {
         sockets: vec![LISTENED_PORT],
+        routes6: vec![
+            (
+                "2001:db8:9::/64".parse().unwrap(),
+                Route6 {
+                    came: Came::Neighbour,
+                    ifindex: INNER_INDEX,
+                    dst_mac: mac(SERVER_MAC),
+                    src_mac: mac(INNER_MAC),
+                    mtu: INNER_MTU,
+                },
+            ),
+            (
+                "::/0".parse().unwrap(),
+                Route6 {
+                    came: Came::Neighbour,
+                    ifindex: OUTER_INDEX,
+                    dst_mac: mac(GATEWAY_MAC),
+                    src_mac: mac(OUTER_MAC),
+                    mtu: OUTER_MTU,
+                },
+            ),
+        ],
         routes: vec![
             (
                 "10.9.0.0/24".parse().unwrap(),

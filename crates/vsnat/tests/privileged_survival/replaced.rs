@@ -109,6 +109,8 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
         "vsnat_inner_exp",
         "vsnat_inner_par",
         "vsnat_inner_res",
+        "vsnat_inner_six",
+        "vsnat_inner_six",
         "vsnat_outer",
         "vsnat_outer_alo",
         "vsnat_outer_cho",
@@ -118,6 +120,10 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
         "vsnat_outer_par",
         "vsnat_outer_ref",
         "vsnat_outer_sen",
+        "vsnat_outer_six",
+        "vsnat_outer_six",
+        "vsnat_six_error",
+        "vsnat_six_out",
     ];
     assert_eq!(names, wanted);
 }
