@@ -184,7 +184,8 @@ fn deny(section: &Section, notes: &mut Notes) -> Vec<IpNet> {
     if section.value("deny").is_none() {
         return Vec::new();
     }
-    networks(section, "deny", notes)
+    let networks = networks4(section, "deny", notes);
+    networks.into_iter().map(IpNet::V4).collect()
 }
 
 /// The same where there is IPv4 only.
@@ -195,10 +196,7 @@ fn networks4(section: &Section, key: &str, notes: &mut Notes) -> Vec<Ipv4Net> {
             (IpNet::V4(network), _) => kept.push(network),
             (IpNet::V6(network), Some(value)) => notes.add(
                 value.span(),
-                format!(
-                    "{key} lists networks of IPv4 only, and {network} is of IPv6; {key} = true \
-                     hides the unique local ones behind the inner interfaces"
-                ),
+                format!("{key} lists networks of IPv4 only, and {network} is of IPv6; remove it"),
             ),
             (IpNet::V6(_), None) => {}
         }

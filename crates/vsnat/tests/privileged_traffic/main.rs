@@ -22,6 +22,7 @@ mod refusals;
 #[path = "../scenario/mod.rs"]
 #[allow(dead_code, reason = "shared with the other scenarios")]
 mod scenario;
+mod six;
 mod strangers;
 mod untouched;
 mod xdp;
