@@ -52,6 +52,23 @@ fn frames_without_a_whole_ip_header() {
     }
 }
 
+/// The same without a whole IPv6 header.
+#[test]
+fn frames_without_a_whole_ipv6_header() {
+    use case_table::{frame, frame6, passed, six, web};
+    use vsnat_api::Side;
+
+    let world = &mut ModelWorld::new();
+    web(world);
+    six::web6(world);
+    let from = (case_table::World::client6(world), 5000);
+    let syn = frame6::Frame6::outer(from, (case_table::World::vip6(world), 80));
+    let syn = syn.tcp(frame::Flags::Syn);
+    for length in 0..54 {
+        passed(world, Side::Outer, syn[..length].to_vec(), "not_ours");
+    }
+}
+
 #[test]
 fn a_full_table_refuses_and_keeps() {
     use case_table::{dropped, frame, sent, web};

@@ -246,6 +246,26 @@ impl DataPlane {
         self.plane.true_address(address)
     }
 
+    /// See [`Plane::denied6`].
+    pub fn denied6(&self) -> Result<Vec<Ipv6Net>, BackendError> {
+        self.plane.denied6()
+    }
+
+    /// See [`Plane::deny6_add`].
+    pub fn deny6_add(&mut self, prefix: Ipv6Net) -> Result<(), CommandError> {
+        self.plane.deny6_add(prefix)
+    }
+
+    /// See [`Plane::deny6_delete`].
+    pub fn deny6_delete(&mut self, prefix: Ipv6Net) -> Result<bool, CommandError> {
+        self.plane.deny6_delete(prefix)
+    }
+
+    /// See [`Plane::set_own_networks6`].
+    pub fn set_own_networks6(&mut self, networks: &[Ipv6Net]) -> Result<(), BackendError> {
+        self.plane.set_own_networks6(networks)
+    }
+
     /// See [`Plane::set_stand_in_pool`].
     pub fn set_stand_in_pool(&mut self, pool: Ipv4Net) -> Result<(), StandInError> {
         self.plane.set_stand_in_pool(pool)

@@ -5,6 +5,7 @@
 //! starts again adopts them as they are.
 
 mod deny;
+mod deny6;
 mod expect;
 mod families;
 mod filters;

@@ -94,6 +94,10 @@ pub trait World {
     fn client6(&self) -> [u8; 16];
     fn vip6(&self) -> [u8; 16];
     fn hold_stand_in(&mut self, address: Ipv6Addr) -> Ipv4Addr;
+    fn deny6_add(&mut self, network: &str);
+    fn deny6_delete(&mut self, network: &str);
+    /// Sources that are never right, and no others.
+    fn set_own_networks6(&mut self);
     fn true_address(&self, address: [u8; 4]) -> IpAddr;
     /// A VIP that no other case uses.
     fn vip(&self) -> [u8; 4];

@@ -112,6 +112,18 @@ impl World for ModelWorld {
         self.plane.hold_stand_in(address).unwrap()
     }
 
+    fn deny6_add(&mut self, network: &str) {
+        self.plane.deny6_add(network.parse().unwrap()).unwrap();
+    }
+
+    fn deny6_delete(&mut self, network: &str) {
+        assert!(self.plane.deny6_delete(network.parse().unwrap()).unwrap());
+    }
+
+    fn set_own_networks6(&mut self) {
+        self.plane.set_own_networks6(&[]).unwrap();
+    }
+
     fn true_address(&self, address: [u8; 4]) -> IpAddr {
         self.plane.true_address(address.into())
     }
