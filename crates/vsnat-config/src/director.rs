@@ -184,8 +184,7 @@ fn deny(section: &Section, notes: &mut Notes) -> Vec<IpNet> {
     if section.value("deny").is_none() {
         return Vec::new();
     }
-    let networks = networks4(section, "deny", notes);
-    networks.into_iter().map(IpNet::V4).collect()
+    networks(section, "deny", notes)
 }
 
 /// The same where there is IPv4 only.

@@ -14,7 +14,8 @@ const FILE: &str = r#"
 outer = "eth0"
 inner = ["eth1"]
 vips = ["192.0.2.1/24", "2001:db8::1/64", "2001:db8::2"]
-deny = ["203.0.113.0/24"]
+deny = ["203.0.113.0/24", "2001:db8:bad::/48"]
+masquerade = ["10.0.100.0/24"]
 
 [[service]]
 protocol = "tcp"
@@ -41,6 +42,7 @@ fn services_and_servers_are_of_either_family() {
     let config = parse("a.toml", FILE).unwrap();
     let vips: Vec<String> = config.vips.iter().map(ToString::to_string).collect();
     assert_eq!(vips, ["192.0.2.1/24", "2001:db8::1/64", "2001:db8::2/128"]);
+    assert_eq!(config.deny.len(), 2);
     let service = &config.services[0];
     assert_eq!(service.spec.key.to_string(), "TCP [2001:db8::1]:80");
     let persistence = service.spec.persistence.unwrap();
@@ -70,6 +72,7 @@ fn a_prefix_of_all_bits_is_every_client() {
 #[test]
 fn mistakes_say_what_is_meant() {
     let cases = [
+        ("10.0.100.0/24", "fd00::/8", "of IPv4 only"),
         (
             "[2001:db8::1]:80",
             "2001:db8::1",
@@ -92,7 +95,7 @@ fn mistakes_say_what_is_meant() {
             "2001:db8:bad::1/48",
             "bits behind its prefix",
         ),
-        ("203.0.113.0/24", "2001:db8:bad::/48", "of IPv4 only"),
+        ("203.0.113.0/24", "2001:db8:bad:1::/64", "overlap"),
         ("192.0.2.1:53", "192.0.2.1:53\"\nhelper = \"ftp", "helper"),
     ];
     for (from, to, part) in cases {

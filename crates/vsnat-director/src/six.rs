@@ -3,8 +3,9 @@
 //! Done when the file asks for IPv6, or when a command does at run time, and
 //! never before: a director of IPv4 alone changes nothing of IPv6.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use ipnet::{IpNet, Ipv6Net};
 use vsnat_api::{Command, CommandError, ServiceKey, Side};
 use vsnat_config::{Config, DirectorName};
 
@@ -59,6 +60,22 @@ pub(crate) fn rules(
         networks,
         ports,
     })
+}
+
+/// IPv6 sources that nobody on the outer side may have: the inner networks and
+/// the addresses of the director itself.
+pub(crate) fn own_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<Ipv6Net> {
+    let six = addresses.iter().filter_map(|found| match found.address {
+        IpNet::V6(address) if address.addr().is_loopback() => None,
+        IpNet::V6(address) if config.inner.contains(&found.interface) => Some(address.trunc()),
+        IpNet::V6(address) => Some(address.addr().into()),
+        IpNet::V4(_) => None,
+    });
+    let vips = config.vips.iter().filter_map(|vip| match vip.addr() {
+        IpAddr::V6(address) => Some(address.into()),
+        IpAddr::V4(_) => None,
+    });
+    Ipv6Net::aggregate(&six.chain(vips).collect())
 }
 
 /// Makes the table of IPv6 follow the rules.

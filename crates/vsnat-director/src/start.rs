@@ -219,6 +219,10 @@ fn settle(
     let set = data_plane.set_own_networks(&own);
     set.map_err(|error| refused("own networks", &error.to_string()))?;
 
+    let own = six::own_networks(config, &host.addresses);
+    let set = data_plane.set_own_networks6(&own);
+    set.map_err(|error| refused("own networks of IPv6", &error.to_string()))?;
+
     let is_new = actual == Desired::default();
     let file = config.desired();
     let refusals = reconcile(data_plane, &record.applied, &file);

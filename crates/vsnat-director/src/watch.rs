@@ -27,6 +27,7 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 pub(crate) struct Seen {
     indices: BTreeMap<String, u32>,
     own: Vec<ipnet::Ipv4Net>,
+    own6: Vec<ipnet::Ipv6Net>,
     /// The last failure of each interface, so that it is told once.
     failures: BTreeMap<String, String>,
 }
@@ -38,6 +39,7 @@ impl Seen {
         Seen {
             indices: found.collect(),
             own: Vec::new(),
+            own6: Vec::new(),
             failures: BTreeMap::new(),
         }
     }
@@ -154,14 +156,20 @@ impl Parts {
             return;
         };
         let own = own_networks(config, &addresses);
-        if own == self.seen.own {
+        if own == self.seen.own && six::own_networks(config, &addresses) == self.seen.own6 {
             return;
         }
         if let Err(error) = self.data_plane.set_own_networks(&own) {
             tracing::error!("cannot tell the packet path this host's addresses: {error}");
             return;
         }
+        let own6 = six::own_networks(config, &addresses);
+        if let Err(error) = self.data_plane.set_own_networks6(&own6) {
+            tracing::error!("cannot tell the packet path this host's IPv6 addresses: {error}");
+            return;
+        }
         self.seen.own = own;
+        self.seen.own6 = own6;
         changed(self);
     }
 }

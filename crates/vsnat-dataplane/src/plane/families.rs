@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::IpNet;
 use vsnat_abi::net::{Be16, Be32};
 use vsnat_abi::service::ServiceKey4;
 use vsnat_api::{CommandError, Mark, Protocol, ServiceKey};
@@ -62,20 +62,31 @@ impl<B: Backend> Plane<B> {
 
     /// The denied prefixes of both families.
     pub fn denied_of_both(&self) -> Vec<IpNet> {
-        self.denied().into_iter().map(IpNet::V4).collect()
+        let six = self.denied6().unwrap_or_else(|error| {
+            tracing::error!(%error, "the denied IPv6 prefixes could not be read");
+            Vec::new()
+        });
+        let four = self.denied().into_iter().map(IpNet::V4);
+        four.chain(six.into_iter().map(IpNet::V6)).collect()
     }
 
     pub(super) fn deny_any(&mut self, prefix: IpNet) -> Result<(), CommandError> {
         match prefix {
             IpNet::V4(prefix) => self.deny_add(prefix),
-            IpNet::V6(prefix) => Err(undeniable(prefix)),
+            IpNet::V6(six) if self.denied_of_both().contains(&prefix) => {
+                Err(CommandError::DenyExists { prefix: six.into() })
+            }
+            IpNet::V6(prefix) => self.deny6_add(prefix),
         }
     }
 
     pub(super) fn allow_any(&mut self, prefix: IpNet) -> Result<(), CommandError> {
         match prefix {
             IpNet::V4(prefix) => self.deny_delete(prefix),
-            IpNet::V6(prefix) => Err(undeniable(prefix)),
+            IpNet::V6(six) => match self.deny6_delete(six)? {
+                true => Ok(()),
+                false => Err(CommandError::NoSuchDeny { prefix }),
+            },
         }
     }
 
@@ -98,15 +109,6 @@ impl<B: Backend> Plane<B> {
             protocol: Protocol::from_number(key.protocol)?,
             address: self.true_end(key.vip, key.port),
         })
-    }
-}
-
-fn undeniable(prefix: Ipv6Net) -> CommandError {
-    CommandError::Failed {
-        message: format!(
-            "{prefix} cannot be denied: denied prefixes are of IPv4; let the firewall of the outer \
-             interface refuse it"
-        ),
     }
 }
 

@@ -187,17 +187,17 @@ mod tests {
             };
             ConnectionView {
                 protocol,
-                client: if number % 2 == 0 {
+                client: if number.is_multiple_of(2) {
                     end(203)
                 } else {
                     six(0x2001)
                 },
-                virtual_address: if number % 3 == 0 {
+                virtual_address: if number.is_multiple_of(3) {
                     end(192)
                 } else {
                     six(0xfd00)
                 },
-                server: if number % 5 == 0 {
+                server: if number.is_multiple_of(5) {
                     end(10)
                 } else {
                     six(0xfc00)
