@@ -69,6 +69,60 @@ fn frames_without_a_whole_ipv6_header() {
     }
 }
 
+/// Stand-ins come back when nobody needs them, and to others.
+#[test]
+fn stand_ins_are_used_again() {
+    use case_table::{World, frame, frame6, sent, six};
+    use std::net::Ipv6Addr;
+    use vsnat_abi::stand_in::STAND_INS;
+    use vsnat_api::Side;
+    use vsnat_core::sweep::Pressure;
+    use vsnat_dataplane::Limits;
+
+    let limits = Limits {
+        connections: STAND_INS,
+        ..Limits::default()
+    };
+    let world = &mut ModelWorld::with_limits(&limits);
+    six::web6(world);
+    let vip6 = world.vip6();
+    let syn = |number: u32| {
+        let mut from = [0x20; 16];
+        from[12..].copy_from_slice(&number.to_be_bytes());
+        let to = frame6::Frame6::outer((from, 5_000), (vip6, 80));
+        (Ipv6Addr::from(from), to.tcp(frame::Flags::Syn))
+    };
+    let many = STAND_INS / 64 + 1;
+    for number in 0..many {
+        sent(world, Side::Outer, syn(number).1);
+    }
+    let (first, _) = syn(0);
+    // What connections name is nobody else's.
+    world.plane.backend_mut().advance_ms(40_000);
+    world.plane.tend();
+    assert!(world.plane.stand_in(first).is_some());
+    world.plane.backend_mut().advance_ms(120_000);
+    for _ in 0..3 {
+        world.plane.backend_mut().sweep(Pressure::Relaxed);
+        world.plane.backend_mut().advance_ms(3_000);
+    }
+    world.plane.tend();
+    assert_eq!(world.plane.stand_in(first), None);
+    world.plane.backend_mut().advance_ms(3_000);
+    world.plane.tend();
+    let vip = Ipv6Addr::from(world.vip6());
+    assert!(
+        world.plane.stand_in(vip).is_some(),
+        "a service keeps its own"
+    );
+    // Another client gets a place that was used before.
+    let (other, packet) = syn(many + 1);
+    let seen = frame::read(&sent(world, Side::Outer, packet));
+    assert_eq!(world.plane.true_address(seen.src.0.into()), other);
+    let place = u32::from(std::net::Ipv4Addr::from(seen.src.0)) & 0x1_ffff;
+    assert!(place <= many + 1, "{place} of {many}");
+}
+
 #[test]
 fn a_full_table_refuses_and_keeps() {
     use case_table::{dropped, frame, sent, web};

@@ -9,7 +9,7 @@ use vsnat_abi::service::{Entry, NO_ENTRY, View, scheduler, scheduler_flag};
 
 use crate::counts::is_overloaded;
 use crate::schedule::hash::{HASH_SLOTS, MAGLEV_KEY, MAGLEV_SLOTS, sip_hash, slot_hash};
-use crate::{Loop, Round, Shared, Tables};
+use crate::{Loop, Round, Shared, Tables, six};
 
 #[inline(always)]
 pub(super) fn pick<T: Tables>(tables: &mut T, view: Shared<View>, key: &FlowKey4) -> Option<u32> {
@@ -23,8 +23,8 @@ pub(super) fn pick<T: Tables>(tables: &mut T, view: Shared<View>, key: &FlowKey4
         _ => u32::from(key.src_port.host()),
     };
     let value = match number {
-        scheduler::DH => key.dst.host(),
-        _ => key.src.host().wrapping_add(port),
+        scheduler::DH => six::hashed(tables, key.dst),
+        _ => six::hashed(tables, key.src).wrapping_add(port),
     };
     let first = slot(number, value, 0);
     let dest = server(tables, view.ring(), first)?;

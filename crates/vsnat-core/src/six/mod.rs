@@ -25,7 +25,7 @@ pub use error_out::six_error_out;
 pub use out::six_out;
 
 pub(crate) use head::is_six;
-pub(crate) use pool::{is_stand_in, mtu};
+pub(crate) use pool::{hashed, is_stand_in, mtu};
 
 /// A question to the machine's IPv6 routing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

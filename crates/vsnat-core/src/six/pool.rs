@@ -137,3 +137,19 @@ pub(crate) fn mtu<T: Tables>(tables: &T, settings: Shared<Settings>, address: Be
         mtu => mtu.saturating_sub(MORE as u16),
     }
 }
+
+/// What hashing schedulers hash: the address itself, or IPv6's folded into one
+/// word as IPVS does. A client keeps its server whatever stand-in it has.
+#[inline(always)]
+pub(crate) fn hashed<T: Tables>(tables: &T, address: Be32) -> u32 {
+    let Some(settings) = tables.settings() else {
+        return address.host();
+    };
+    if !is_stand_in(settings, address) {
+        return address.host();
+    }
+    match stand_in(tables, settings, address) {
+        Some(stand_in) => stand_in.address().folded().host(),
+        None => address.host(),
+    }
+}

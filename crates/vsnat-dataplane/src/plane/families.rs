@@ -37,16 +37,13 @@ impl<B: Backend> Plane<B> {
 
     /// An end as everybody else knows it.
     pub(super) fn true_end(&self, ip: Be32, port: Be16) -> SocketAddr {
-        SocketAddr::new(self.true_ip(ip), port.host())
-    }
-
-    pub(super) fn true_ip(&self, ip: Be32) -> IpAddr {
         let known = Ipv4Addr::from(ip.bytes());
-        match self.true_address(known) {
+        let address = match self.true_address(known) {
             // A host of IPv4 that has an address of the pool.
             IpAddr::V6(address) if address.is_unspecified() => known.into(),
             address => address,
-        }
+        };
+        SocketAddr::new(address, port.host())
     }
 
     /// What a record names keeps its stand-in; until it is written, a fresh
@@ -118,32 +115,5 @@ fn key_of_end(protocol: Protocol, end: SocketAddrV4) -> ServiceKey4 {
         port: Be16::from_host(end.port()),
         protocol: protocol.number(),
         zero: 0,
-    }
-}
-
-/// An address as the hashing schedulers see it: IPv6 folded to a word, as in
-/// IPVS.
-pub(super) fn folded(address: IpAddr) -> u32 {
-    match address {
-        IpAddr::V4(address) => address.to_bits(),
-        IpAddr::V6(address) => fold(address),
-    }
-}
-
-fn fold(address: Ipv6Addr) -> u32 {
-    let bits = address.to_bits();
-    (0..4).fold(0, |word, part| word ^ (bits >> (32 * part)) as u32)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_four_words_of_an_address_are_folded_into_one() {
-        let address: Ipv6Addr = "2001:db8::1:2".parse().unwrap();
-        assert_eq!(fold(address), 0x2001_0db8 ^ 0x0001_0002);
-        let address: Ipv4Addr = "10.0.0.1".parse().unwrap();
-        assert_eq!(folded(address.into()), 0x0a00_0001);
     }
 }

@@ -154,6 +154,15 @@ impl<B: Backend> Plane<B> {
         Ok(())
     }
 
+    /// What hashing schedulers hash of a server, as the packet path does of
+    /// clients.
+    pub(super) fn hashed(&self, address: Be32) -> u32 {
+        match self.true_address(Ipv4Addr::from(address.bytes())) {
+            IpAddr::V4(_) => address.host(),
+            IpAddr::V6(address) => Ip6::from_bytes(address.octets()).folded().host(),
+        }
+    }
+
     /// Gives places back that nobody uses. To be called every few seconds.
     pub(super) fn collect_stand_ins(&mut self) {
         let now = coarse_from_ns(self.backend.now_ns());

@@ -6,7 +6,6 @@ use vsnat_abi::service::{VIEWS_PER_SERVICE, View, scheduler, scheduler_flag};
 use vsnat_api::CommandError;
 
 use crate::Backend;
-use crate::plane::families::folded;
 use crate::plane::order::{Listed, Standing, order, standing};
 use crate::plane::{Known, Plane};
 
@@ -107,7 +106,7 @@ impl<B: Backend> Plane<B> {
                 dest: *index,
                 weight: dest.weight,
                 last_weight: dest.last_weight,
-                address: folded(self.true_ip(dest.address)),
+                address: self.hashed(dest.address),
                 port: dest.port.host(),
             })
         };

@@ -143,6 +143,7 @@ cases! {
     six::errors_from_the_servers_side,
     six::errors_of_an_ipv4_server,
     six::denied_ipv6_sources,
+    six::an_ipv6_client_keeps_its_hashed_server,
     six::fragments,
     six::segments_of_one_large_ipv6_packet,
     six::a_stand_in_is_an_addresses_own,

@@ -387,3 +387,28 @@ pub fn denied_ipv6_sources(world: &mut dyn World) {
     let loopback = Frame6::outer((Ipv6Addr::LOCALHOST.octets(), 9), to.dst);
     dropped(world, Side::Outer, loopback.tcp(Flags::Syn), "martian");
 }
+
+pub fn an_ipv6_client_keeps_its_hashed_server(world: &mut dyn World) {
+    let vip = world.vip6();
+    let key = ServiceKey::Address {
+        protocol: Protocol::Tcp,
+        address: endpoint(stand_in(world, vip), 80),
+    };
+    add_service(world, key, Scheduler::Sh);
+    // IPVS's table has the newest server first, and each slot in turn.
+    for server in [SERVER_B, SERVER_A] {
+        add_server(world, key, endpoint(server, 80), 1);
+    }
+    for last in 1..=8u16 {
+        let mut from = world.client6();
+        from[14..].copy_from_slice(&last.to_be_bytes());
+        let folded = from.chunks(4).fold(0, |folded, word| {
+            folded ^ u32::from_be_bytes(word.try_into().unwrap())
+        });
+        let slot = folded.wrapping_mul(0x61c8_8647) >> 24;
+        let wanted = [SERVER_A, SERVER_B][slot as usize % 2];
+        let to = Frame6::outer((from, 5_000), (vip, 80));
+        let seen = read(&sent(world, Side::Outer, to.tcp(Flags::Syn)));
+        assert_eq!(seen.dst.0, wanted, "client {last}");
+    }
+}

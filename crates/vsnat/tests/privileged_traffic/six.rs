@@ -1,12 +1,12 @@
 //! Clients and servers of IPv6, with those of IPv4 behind or in front of them.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use vsnat_lab::servers::{Capacity, RealServer, ServerKind, ServerOptions};
 use vsnat_lab::{Node, Plan, VIP, VIP6, server_address6};
 
-use crate::scenario::{Scene, run_in};
+use crate::scenario::Scene;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 100, 11);
 const PORT: u16 = 80;
@@ -48,7 +48,17 @@ fn apache(scene: &Scene, bytes: usize) -> (RealServer, std::path::PathBuf) {
 /// What curl says of a page: its status and its size.
 fn fetched(scene: &Scene, url: &str) -> String {
     let mut curl = Command::new("curl");
-    curl.args(["-sS", "--globoff", "--max-time", "20", "-o", "/dev/null"]);
+    curl.args([
+        "-sS",
+        "--globoff",
+        "--retry-connrefused",
+        "--retry",
+        "5",
+        "--max-time",
+        "20",
+        "-o",
+        "/dev/null",
+    ]);
     curl.args(["-w", "%{http_code} %{size_download}", url]);
     scene.cluster.client().output(&mut curl).unwrap()
 }
@@ -84,18 +94,22 @@ fn servers_of_ipv6_serve_clients_of_both_families() {
     let mut web = Command::new("busybox");
     web.args(["httpd", "-f", "-p", &format!("[{server}]:{PORT}"), "-h"]);
     web.arg(&folder);
-    let mut web = namespace.run(|| web.spawn()).unwrap().unwrap();
-    run_in(
-        &scene.cluster.director(),
-        &format!("ping -c 1 -W 5 {server}"),
-    );
+    let _web = Running(namespace.run(|| web.spawn()).unwrap().unwrap());
     for url in [
         format!("http://[{VIP6}]/page"),
         format!("http://{VIP}/page"),
     ] {
         assert_eq!(fetched(&scene, &url), "200 100000", "{url}");
     }
-    web.kill().unwrap();
-    web.wait().unwrap();
     let _ = std::fs::remove_dir_all(folder);
+}
+
+/// A program that ends with its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
