@@ -79,7 +79,10 @@ TCP  [2001:db8::1]:80 rr
     drop(director);
     let mut director = bench.start();
     assert_eq!(bench.ipvsadm("-Ln"), (0, listing.to_owned()));
-    assert_eq!(bench.ipvsadm("-d -t [2001:db8::1]:80 -r [fd00:2::12]:80").0, 0);
+    assert_eq!(
+        bench.ipvsadm("-d -t [2001:db8::1]:80 -r [fd00:2::12]:80").0,
+        0
+    );
     assert_eq!(director.end(Signal::SIGINT), Some(0), "{}", director.log());
     assert_eq!((bench.snapshot(), switches(&bench)), before);
 }
