@@ -6,14 +6,16 @@
 //! neighbours, which plain redirects would not.
 
 use vsnat_abi::destination::DestCounts;
-use vsnat_abi::flow::Direction;
+use vsnat_abi::flow::{Direction, FlowKey4};
 use vsnat_abi::hop::{
     CLIENT_WAYS, HOP_FRESH, HOP_IDLE, HOP_PROBES, HOPS, Hop, NO_HOP, TO_HOST, TO_SIX, WAY_FRESH,
     hop_index, hop_name, hop_tag, word_tag,
 };
 use vsnat_abi::net::Be32;
+use vsnat_abi::settings::Settings;
 use vsnat_abi::time::Coarse;
 
+use crate::six::is_stand_in;
 use crate::{Packet, Route, RouteQuery, Shared, Tables};
 
 /// The way out for one packet.
@@ -89,8 +91,7 @@ const MAC_MASK: u64 = 0xffff_ffff_ffff;
 /// An MTU nobody told; larger than any packet.
 const MTU_UNKNOWN: u16 = u16::MAX;
 
-/// What a new connection starts with: the way that was last asked towards
-/// its server or its client.
+/// The way that was last asked towards a server or a client.
 #[inline(always)]
 pub(crate) fn remembered<T: Tables>(
     tables: &T,
@@ -105,6 +106,26 @@ pub(crate) fn remembered<T: Tables>(
             .and_then(|entry| entry.way(client)),
     };
     way.unwrap_or(Way::NONE)
+}
+
+/// The way that a new connection starts with, of which the server's key is
+/// given: kept with a stand-in, or what was remembered.
+#[inline(always)]
+pub(crate) fn first<T: Tables>(
+    tables: &T,
+    settings: Shared<Settings>,
+    direction: Direction,
+    dest: u32,
+    reply: &FlowKey4,
+) -> Way {
+    let to = match direction {
+        Direction::Forward => reply.src,
+        Direction::Reply => reply.dst,
+    };
+    match is_stand_in(settings, to) {
+        true => Way::TO_SIX,
+        false => remembered(tables, direction, dest, reply.dst),
+    }
 }
 
 /// Remembers a way for the connections to come.

@@ -18,7 +18,6 @@ use crate::hop::Way;
 use crate::icmp::{Answer, Kind};
 use crate::parse::{FTP_DATA, Head, RST, SCTP, SYN, TCP, UDP};
 use crate::persist::{self, Came, Kept};
-use crate::six::is_stand_in;
 use crate::target::Target;
 use crate::track::opening_state;
 use crate::verdict::Stop;
@@ -173,26 +172,6 @@ pub(crate) fn open<T: Tables>(
     Ok(())
 }
 
-/// The way of a connection to come: kept with a stand-in, or that of others.
-#[inline(always)]
-fn first_way<T: Tables>(
-    tables: &T,
-    wish: &Wish<'_>,
-    direction: Direction,
-    dest: u32,
-    reply: &FlowKey4,
-) -> Way {
-    let client = wish.head.key.src;
-    let to = match direction {
-        Direction::Forward => reply.src,
-        Direction::Reply => client,
-    };
-    match is_stand_in(wish.settings, to) {
-        true => Way::TO_SIX,
-        false => hop::remembered(tables, direction, dest, client),
-    }
-}
-
 /// What an opening came to.
 struct Opened;
 
@@ -238,7 +217,7 @@ fn try_open<T: Tables>(tables: &mut T, wish: &Wish<'_>, kept: &Kept, closed: Clo
     for direction in [Direction::Forward, Direction::Reply] {
         let way = match wish.target.is_proxied(&head.key) {
             true => Way::TO_HOST,
-            false => first_way(tables, wish, direction, dest, &slot.reply()),
+            false => hop::first(tables, wish.settings, direction, dest, &slot.reply()),
         };
         slot.set_way(direction, way);
     }

@@ -70,7 +70,7 @@ fn wait(gone: &Receiver<()>) {
 }
 
 fn pattern() -> Vec<u8> {
-    (0..BYTES).map(|byte| (byte * 7 >> 3) as u8).collect()
+    (0..BYTES).map(|byte| ((byte * 7) >> 3) as u8).collect()
 }
 
 /// Takes one connection, reads all, and sends as much back.
