@@ -1,8 +1,8 @@
 //! What may be asked of a director, and how it refuses.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -29,13 +29,13 @@ pub enum Command {
     },
     DeleteServer {
         service: ServiceKey,
-        address: SocketAddrV4,
+        address: SocketAddr,
     },
     /// Sets the counters of one service, or of all, to zero.
     Zero(Option<ServiceKey>),
     /// Refuses service traffic from a source prefix.
-    DenyAdd(Ipv4Net),
-    DenyDelete(Ipv4Net),
+    DenyAdd(IpNet),
+    DenyDelete(IpNet),
     SetTimeouts(SetTimeouts),
     Set(Setting),
     /// Puts a marking rule behind the others.
@@ -86,9 +86,9 @@ pub enum CommandError {
     #[error("the director holds at most {limit} {what}; raise [limits] {what} and restart it")]
     Full { what: String, limit: u32 },
     #[error("{prefix} is denied already")]
-    DenyExists { prefix: Ipv4Net },
+    DenyExists { prefix: IpNet },
     #[error("{prefix} is not denied; `vsnat deny list` shows what is")]
-    NoSuchDeny { prefix: Ipv4Net },
+    NoSuchDeny { prefix: IpNet },
     #[error("there is a rule \"{rule}\" already")]
     MarkExists { rule: Box<MarkRule> },
     #[error("there is no rule \"{rule}\"; `vsnat mark list` shows what is")]

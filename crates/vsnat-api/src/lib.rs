@@ -2,8 +2,7 @@
 //!
 //! Every type here is plain data with a JSON form: what a virtual service is,
 //! what may be asked of the director, and what it answers. No logic, no I/O.
-//! Units are in the names; addresses are IPv4 until services of the other
-//! family exist.
+//! Units are in the names; addresses are of either family.
 
 mod attach;
 mod command;

@@ -1,8 +1,8 @@
 //! What a director answers when it is asked what is there.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{ConnectionState, MarkRule, Protocol, ServerSpec, ServiceSpec, Setting};
@@ -67,9 +67,9 @@ pub struct ConnectionView {
     /// None for the template of a service by mark, whose mark stands in place
     /// of the virtual address.
     pub protocol: Option<Protocol>,
-    pub client: SocketAddrV4,
-    pub virtual_address: SocketAddrV4,
-    pub server: SocketAddrV4,
+    pub client: SocketAddr,
+    pub virtual_address: SocketAddr,
+    pub server: SocketAddr,
     pub state: ConnectionState,
     pub expires_ms: u64,
 }
@@ -102,7 +102,7 @@ pub struct Marks {
 /// The denied source prefixes, sorted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deny {
-    pub prefixes: Vec<Ipv4Net>,
+    pub prefixes: Vec<IpNet>,
 }
 
 /// Which way an interface looks.

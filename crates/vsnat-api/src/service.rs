@@ -1,7 +1,7 @@
 //! Virtual services and real servers, as an administrator names them.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -104,7 +104,7 @@ pub enum ServiceKey {
     /// service has.
     Address {
         protocol: Protocol,
-        address: SocketAddrV4,
+        address: SocketAddr,
     },
     /// Packets that the marking rules give this mark, whatever their
     /// protocol and destination.
@@ -113,7 +113,7 @@ pub enum ServiceKey {
 
 impl ServiceKey {
     /// The VIP and its port; a service by mark has none.
-    pub const fn address(&self) -> Option<SocketAddrV4> {
+    pub const fn address(&self) -> Option<SocketAddr> {
         match self {
             ServiceKey::Address { address, .. } => Some(*address),
             ServiceKey::Mark { .. } => None,
@@ -144,7 +144,7 @@ pub struct Persistence {
     pub timeout_s: u32,
     /// Clients that are equal under it are one.
     #[serde(default = "every_client", skip_serializing_if = "is_every_client")]
-    pub netmask: Ipv4Addr,
+    pub netmask: IpAddr,
 }
 
 impl Persistence {
@@ -152,15 +152,50 @@ impl Persistence {
     pub const DEFAULT_TIMEOUT_S: u32 = 360;
     /// 31 days, as ipvsadm.
     pub const MAX_TIMEOUT_S: u32 = 31 * 24 * 60 * 60;
-    /// Each client by itself.
-    pub const EVERY_CLIENT: Ipv4Addr = Ipv4Addr::BROADCAST;
+    /// Each client by itself, of either family.
+    pub const EVERY_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
+
+    /// The mask of an IPv6 prefix; none is longer than 128 bits, and one of 128
+    /// is [`Persistence::EVERY_CLIENT`].
+    pub const fn netmask_of_prefix6(length: u8) -> IpAddr {
+        let length = length as u32;
+        if length >= Ipv6Addr::BITS {
+            return Persistence::EVERY_CLIENT;
+        }
+        IpAddr::V6(Ipv6Addr::from_bits(!(u128::MAX >> length)))
+    }
+
+    /// The prefix length of an IPv6 mask; none of one that is no prefix, or is
+    /// an IPv4 mask.
+    pub const fn prefix6(&self) -> Option<u8> {
+        match self.netmask {
+            IpAddr::V4(Ipv4Addr::BROADCAST) => Some(Ipv6Addr::BITS as u8),
+            IpAddr::V4(_) => None,
+            IpAddr::V6(mask) => {
+                let length = mask.to_bits().leading_ones();
+                match mask.to_bits().count_ones() == length {
+                    true => Some(length as u8),
+                    false => None,
+                }
+            }
+        }
+    }
+
+    /// Whether the mask is one for clients of a service by this address.
+    pub const fn fits(&self, address: IpAddr) -> bool {
+        match (address, self.netmask) {
+            (_, IpAddr::V4(Ipv4Addr::BROADCAST)) | (IpAddr::V4(_), IpAddr::V4(_)) => true,
+            (IpAddr::V6(_), IpAddr::V6(_)) => self.prefix6().is_some(),
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
 }
 
-const fn every_client() -> Ipv4Addr {
+const fn every_client() -> IpAddr {
     Persistence::EVERY_CLIENT
 }
 
-fn is_every_client(netmask: &Ipv4Addr) -> bool {
+fn is_every_client(netmask: &IpAddr) -> bool {
     *netmask == Persistence::EVERY_CLIENT
 }
 
@@ -237,7 +272,7 @@ pub struct ServiceSpec {
     /// Every datagram finds a server of its own; UDP and marks only.
     #[serde(default, skip_serializing_if = "is_false")]
     pub one_packet: bool,
-    /// TCP services of an address and a port only.
+    /// TCP services of an IPv4 address and a port only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helper: Option<Helper>,
     /// TCP: what a SYN announces is lowered to it, in both directions.
@@ -268,7 +303,10 @@ impl ServiceSpec {
         match (self.helper, self.key) {
             (None, _) => true,
             (Some(Helper::Ftp), ServiceKey::Address { protocol, address }) => {
-                protocol == Protocol::Tcp && address.port() != 0 && self.source == Source::Client
+                protocol == Protocol::Tcp
+                    && address.port() != 0
+                    && address.is_ipv4()
+                    && self.source == Source::Client
             }
             (Some(Helper::Ftp), ServiceKey::Mark { .. }) => false,
         }
@@ -306,7 +344,7 @@ impl Forwarding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerSpec {
     /// Private address; port 0 stands for the port of the service.
-    pub address: SocketAddrV4,
+    pub address: SocketAddr,
     #[serde(default, skip_serializing_if = "is_default")]
     pub forwarding: Forwarding,
     pub weight: Weight,
@@ -323,9 +361,9 @@ impl ServerSpec {
     pub const MAX_THRESHOLD: u32 = i32::MAX as u32;
 
     /// A server without thresholds.
-    pub const fn new(address: SocketAddrV4, weight: Weight) -> Self {
+    pub fn new(address: impl Into<SocketAddr>, weight: Weight) -> Self {
         ServerSpec {
-            address,
+            address: address.into(),
             forwarding: Forwarding::Masquerade,
             weight,
             upper_threshold: 0,

@@ -1,6 +1,6 @@
 //! Servers with how they came and why they are in or out.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub enum Standing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerStanding {
     pub service: ServiceKey,
-    pub address: SocketAddrV4,
+    pub address: SocketAddr,
     pub weight: Weight,
     /// "file", "command", or the rule by which it was enrolled.
     pub came_by: String,

@@ -82,7 +82,7 @@ impl World {
     ) -> Result<ServiceKey, BenchError> {
         let key = ServiceKey::Address {
             protocol: Protocol::Tcp,
-            address: vip,
+            address: vip.into(),
         };
         let spec = ServiceSpec::new(key, scheduler);
         self.plane.apply(&Command::AddService(spec))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use vsnat_api::{Attach, ConnectionState, Forward, MarkRule, ServerSpec, ServiceSpec, Setting};
 
 use crate::timeouts::{self, SETTABLE_STATES};
@@ -18,7 +18,7 @@ pub struct Config {
     /// The interfaces towards the real servers, at least one.
     pub inner: Vec<String>,
     /// Each VIP with the prefix it is put on the outer interface with.
-    pub vips: Vec<Ipv4Net>,
+    pub vips: Vec<IpNet>,
     pub vips_in_use: VipsInUse,
     pub masquerade: Masquerade,
     /// Networks whose traffic leaves in another way than `masquerade` says.
@@ -28,7 +28,7 @@ pub struct Config {
     /// By which way packets are taken from each of the interfaces.
     pub attach: BTreeMap<String, Attach>,
     /// Source prefixes whose service traffic is refused.
-    pub deny: Vec<Ipv4Net>,
+    pub deny: Vec<IpNet>,
     pub limits: Limits,
     /// Only the states the file names; all others keep IPVS's timeout.
     pub timeouts: BTreeMap<ConnectionState, Duration>,
@@ -81,6 +81,18 @@ impl Config {
     /// By which way packets are taken from an interface.
     pub fn attach_of(&self, interface: &str) -> Attach {
         self.attach.get(interface).copied().unwrap_or_default()
+    }
+
+    /// Whether anything of IPv6 is asked for.
+    pub fn has_ipv6(&self) -> bool {
+        let is_six = |service: &DesiredService| {
+            let address = service.spec.key.address();
+            let mut servers = service.servers.iter();
+            address.is_some_and(|address| address.is_ipv6())
+                || servers.any(|server| server.address.is_ipv6())
+        };
+        let mut vips = self.vips.iter();
+        vips.any(|vip| vip.addr().is_ipv6()) || self.services.iter().any(is_six)
     }
 
     /// The timeouts that the file alone decides.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use vsnat_api::{MarkRule, ServiceKey, ServiceView, Setting, SettingName, Timeouts};
 
@@ -13,7 +13,7 @@ use crate::{DEFAULT_TIMEOUTS, DesiredService};
 pub struct Desired {
     /// In the order in which they are to be added.
     pub services: Vec<DesiredService>,
-    pub deny: Vec<Ipv4Net>,
+    pub deny: Vec<IpNet>,
     /// In the order in which they are tried.
     #[serde(default)]
     pub marks: Vec<MarkRule>,
@@ -41,7 +41,7 @@ impl Default for Desired {
 #[derive(Clone, Copy, Debug)]
 pub struct Running<'a> {
     pub services: &'a [ServiceView],
-    pub deny: &'a [Ipv4Net],
+    pub deny: &'a [IpNet],
     pub marks: &'a [MarkRule],
     pub settings: &'a [Setting],
     pub timeouts: Timeouts,

@@ -1,9 +1,9 @@
 //! The commands that lead from one state of the tables to another.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use vsnat_api::{Command, MarkRule, ServerSpec, SetTimeouts, Setting, SettingName, Timeouts};
 
 use crate::{Desired, DesiredService};
@@ -34,7 +34,7 @@ pub fn diff(actual: &Desired, desired: &Desired) -> Vec<Command> {
 }
 
 /// Commands that turn one deny set into the other.
-fn diff_deny(actual: &[Ipv4Net], desired: &[Ipv4Net]) -> Vec<Command> {
+fn diff_deny(actual: &[IpNet], desired: &[IpNet]) -> Vec<Command> {
     let gone = actual.iter().filter(|prefix| !desired.contains(prefix));
     let new = desired.iter().filter(|prefix| !actual.contains(prefix));
     let gone = gone.map(|prefix| Command::DenyDelete(*prefix));
@@ -96,7 +96,7 @@ fn change(runs: &DesiredService, wanted: &DesiredService, commands: &mut Vec<Com
     if runs.spec != wanted.spec {
         commands.push(Command::EditService(wanted.spec));
     }
-    let by_address = |servers: &[ServerSpec]| -> BTreeMap<SocketAddrV4, ServerSpec> {
+    let by_address = |servers: &[ServerSpec]| -> BTreeMap<SocketAddr, ServerSpec> {
         servers
             .iter()
             .map(|server| (server.address, *server))

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use toml::Spanned;
 use toml::de::DeValue;
 use vsnat_api::Attach;
@@ -33,10 +33,10 @@ pub(crate) struct Director {
     pub name: DirectorName,
     pub outer: Option<String>,
     pub inner: Vec<String>,
-    pub vips: Vec<Ipv4Net>,
+    pub vips: Vec<IpNet>,
     pub vips_in_use: VipsInUse,
     pub masquerade: Masquerade,
-    pub deny: Vec<Ipv4Net>,
+    pub deny: Vec<IpNet>,
     pub attach: BTreeMap<String, Attach>,
 }
 
@@ -132,7 +132,7 @@ fn interface(text: &Spanned<&str>, notes: &mut Notes) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn vips(section: &Section, notes: &mut Notes) -> Vec<Ipv4Net> {
+fn vips(section: &Section, notes: &mut Notes) -> Vec<IpNet> {
     let Some(value) = section.value("vips") else {
         section.missing(
             "vips",
@@ -150,7 +150,7 @@ fn vips(section: &Section, notes: &mut Notes) -> Vec<Ipv4Net> {
             "vips is empty; give the address of the services",
         );
     }
-    let mut vips: Vec<Ipv4Net> = Vec::new();
+    let mut vips: Vec<IpNet> = Vec::new();
     for text in texts {
         match address::interface_address(text.get_ref()) {
             Err(message) => notes.add(text.span(), message),
@@ -186,7 +186,7 @@ fn masquerade(section: &Section, notes: &mut Notes) -> Masquerade {
     match value.get_ref() {
         DeValue::Boolean(true) => Masquerade::InnerNetworks,
         DeValue::Boolean(false) => Masquerade::Off,
-        DeValue::Array(_) => Masquerade::Networks(networks(section, "masquerade", notes)),
+        DeValue::Array(_) => Masquerade::Networks(networks4(section, "masquerade", notes)),
         other => {
             let found = kind(other);
             notes.add(
@@ -198,16 +198,32 @@ fn masquerade(section: &Section, notes: &mut Notes) -> Masquerade {
     }
 }
 
-fn deny(section: &Section, notes: &mut Notes) -> Vec<Ipv4Net> {
+fn deny(section: &Section, notes: &mut Notes) -> Vec<IpNet> {
     if section.value("deny").is_none() {
         return Vec::new();
     }
     networks(section, "deny", notes)
 }
 
+/// The same where there is IPv4 only.
+fn networks4(section: &Section, key: &str, notes: &mut Notes) -> Vec<Ipv4Net> {
+    let mut kept = Vec::new();
+    for network in networks(section, key, notes) {
+        match (network, section.value(key)) {
+            (IpNet::V4(network), _) => kept.push(network),
+            (IpNet::V6(network), Some(value)) => notes.add(
+                value.span(),
+                format!("{key} lists networks of IPv4 only, and {network} is of IPv6; remove it"),
+            ),
+            (IpNet::V6(_), None) => {}
+        }
+    }
+    kept
+}
+
 /// A list of networks of which none lies in another.
-fn networks(section: &Section, key: &str, notes: &mut Notes) -> Vec<Ipv4Net> {
-    let mut kept: Vec<Spanned<Ipv4Net>> = Vec::new();
+fn networks(section: &Section, key: &str, notes: &mut Notes) -> Vec<IpNet> {
+    let mut kept: Vec<Spanned<IpNet>> = Vec::new();
     for text in section.texts(key, notes).unwrap_or_default() {
         let net = match address::network(text.get_ref()) {
             Ok(net) => net,
@@ -221,7 +237,7 @@ fn networks(section: &Section, key: &str, notes: &mut Notes) -> Vec<Ipv4Net> {
             notes.add(text.span(), message);
             continue;
         }
-        let covers = |other: &Ipv4Net| other.contains(&net) || net.contains(other);
+        let covers = |other: &IpNet| other.contains(&net) || net.contains(other);
         if let Some(other) = kept.iter().find(|other| covers(other.get_ref())) {
             let line = notes.line(&other.span());
             let other = other.get_ref();

@@ -26,7 +26,7 @@ pub fn taken_by(
     let takes = |service: &ServiceKey| match service {
         ServiceKey::Address { protocol, address } => {
             *protocol == forward.protocol
-                && address.ip() == forward.address.ip()
+                && address.ip() == *forward.address.ip()
                 && (address.port() == forward.address.port() || address.port() == 0)
         }
         ServiceKey::Mark { mark } => marks
@@ -118,7 +118,7 @@ fn forward(section: &Section, notes: &mut Notes) -> Option<Forward> {
 /// One address and one port.
 fn end(section: &Section, key: &str, notes: &mut Notes) -> Option<std::net::SocketAddrV4> {
     let text = section.text(key, notes)?;
-    let read = address::service_address(text.get_ref()).and_then(|end| {
+    let read = address::service_address4(text.get_ref()).and_then(|end| {
         address::unicast(*end.ip())?;
         match end.port() {
             0 => Err(format!("{end} has no port; write the one that is meant")),

@@ -93,7 +93,7 @@ fn protocol_of(section: &Section, notes: &mut Notes) -> Option<Protocol> {
 
 fn prefix(section: &Section, key: &str, notes: &mut Notes) -> Option<Ipv4Net> {
     let text = section.text(key, notes)?;
-    match address::network(text.get_ref()) {
+    match address::network4(text.get_ref()) {
         // Every address there is.
         Ok(net) if net.prefix_len() == 0 => None,
         Ok(net) => Some(net),

@@ -64,7 +64,7 @@ fn choice(section: &Section, notes: &mut Notes) -> Option<NetworkMasquerade> {
 
 fn network(section: &Section, notes: &mut Notes) -> Option<Ipv4Net> {
     let text = section.text("network", notes)?;
-    match address::network(text.get_ref()) {
+    match address::network4(text.get_ref()) {
         Ok(net) if net.prefix_len() == 0 => {
             let message = format!("{net} is every address there is; name the network meant");
             notes.add(text.span(), message);
@@ -83,7 +83,7 @@ fn source(section: &Section, notes: &mut Notes) -> Option<NatSource> {
     match *text.get_ref() {
         "auto" => Some(NatSource::Auto),
         "keep" => Some(NatSource::Keep),
-        other => match address::server_address(other) {
+        other => match address::host4(other) {
             Ok((source, None)) if address::unicast(source).is_ok() => {
                 Some(NatSource::Address(source))
             }

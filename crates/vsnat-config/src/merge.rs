@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use vsnat_api::{MarkRule, ServiceKey, Setting, SettingName, Timeouts};
 
 use crate::{Desired, DesiredService};
@@ -40,10 +40,10 @@ fn services(running: &Desired, applied: &Desired, file: &Desired) -> Vec<Desired
     keys.filter_map(winner).collect()
 }
 
-fn deny(running: &Desired, applied: &Desired, file: &Desired) -> Vec<Ipv4Net> {
-    let all: BTreeSet<Ipv4Net> = running.deny.iter().chain(&file.deny).copied().collect();
+fn deny(running: &Desired, applied: &Desired, file: &Desired) -> Vec<IpNet> {
+    let all: BTreeSet<IpNet> = running.deny.iter().chain(&file.deny).copied().collect();
     let [running, applied, file] = [running, applied, file].map(|state| &state.deny);
-    let wanted = |prefix: &Ipv4Net| is_wanted(prefix, running, applied, file);
+    let wanted = |prefix: &IpNet| is_wanted(prefix, running, applied, file);
     all.into_iter().filter(wanted).collect()
 }
 

@@ -1,6 +1,6 @@
 //! `persistence` of a service: a duration, or a table with a netmask.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::Ipv4Net;
 use toml::de::DeValue;
@@ -74,18 +74,31 @@ fn for_networks(table: &Section, notes: &mut Notes) -> Option<Persistence> {
     })
 }
 
-fn netmask(table: &Section, notes: &mut Notes) -> Option<Ipv4Addr> {
+fn netmask(table: &Section, notes: &mut Notes) -> Option<IpAddr> {
     let text = table.text("netmask", notes)?;
-    let mask = text.get_ref().parse().ok();
-    // Taken for a mask only where its ones come first.
-    let is_mask = |mask: &Ipv4Addr| Ipv4Net::with_netmask(Ipv4Addr::UNSPECIFIED, *mask).is_ok();
-    let mask = mask.filter(is_mask);
+    let mask = mask4(text.get_ref()).or_else(|| mask6(text.get_ref()));
     if mask.is_none() {
         let message = format!(
-            "\"{}\" is no netmask; write it like \"255.255.255.0\"",
+            "\"{}\" is no netmask; write it like \"255.255.255.0\", or for IPv6 as the length of \
+             a prefix like \"64\"",
             text.get_ref()
         );
         notes.add(text.span(), message);
     }
     mask
+}
+
+/// Taken for a mask only where its ones come first.
+fn mask4(text: &str) -> Option<IpAddr> {
+    let mask = text.parse().ok();
+    let is_mask = |mask: &Ipv4Addr| Ipv4Net::with_netmask(Ipv4Addr::UNSPECIFIED, *mask).is_ok();
+    mask.filter(is_mask).map(IpAddr::V4)
+}
+
+fn mask6(text: &str) -> Option<IpAddr> {
+    let length = text.trim_start_matches('/').parse().ok();
+    let is_length = |length: &u8| (1..=Ipv6Addr::BITS).contains(&u32::from(*length));
+    length
+        .filter(is_length)
+        .map(Persistence::netmask_of_prefix6)
 }

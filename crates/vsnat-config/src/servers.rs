@@ -1,10 +1,10 @@
 //! `[[service.server]]`.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use toml::Spanned;
 use vsnat_api::{Forwarding, ServerSpec, Weight};
 
@@ -37,7 +37,7 @@ pub(crate) fn read(
     notes: &mut Notes,
 ) -> Vec<ServerSpec> {
     let mut servers = Vec::new();
-    let mut seen: BTreeMap<SocketAddrV4, Range<usize>> = BTreeMap::new();
+    let mut seen: BTreeMap<SocketAddr, Range<usize>> = BTreeMap::new();
     for section in Section::all_of(service, SERVER, "server", notes) {
         section.check_keys(&KEYS, notes);
         let forwarding = forwarding(&section, notes);
@@ -86,7 +86,7 @@ fn server_address(
     service_port: Option<u16>,
     context: &Context,
     notes: &mut Notes,
-) -> Option<Spanned<SocketAddrV4>> {
+) -> Option<Spanned<SocketAddr>> {
     if section.value("address").is_none() {
         section.missing("address", "\"10.0.100.11:80\"", notes);
         return None;
@@ -103,14 +103,14 @@ fn server_address(
             return None;
         }
     };
-    let is_vip = |vips: &[Ipv4Net]| vips.iter().any(|vip| vip.addr() == address);
+    let is_vip = |vips: &[IpNet]| vips.iter().any(|vip| vip.addr() == address);
     if context.vips.is_some_and(is_vip) {
         let message = format!("{address} is a VIP; a real server needs its own, private address");
         notes.add(text.span(), message);
         return None;
     }
     let port = port.or(service_port)?;
-    Some(Spanned::new(text.span(), SocketAddrV4::new(address, port)))
+    Some(Spanned::new(text.span(), SocketAddr::new(address, port)))
 }
 
 fn forwarding(section: &Section, notes: &mut Notes) -> Forwarding {

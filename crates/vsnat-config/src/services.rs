@@ -1,10 +1,10 @@
 //! `[[service]]`.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::DeValue;
 use vsnat_api::{
@@ -35,12 +35,12 @@ const KEYS: [&str; 12] = [
 /// What services are checked against. Without VIPs (their section was wrong)
 /// nothing is said about addresses.
 pub(crate) struct Context<'v> {
-    pub vips: Option<&'v [Ipv4Net]>,
+    pub vips: Option<&'v [IpNet]>,
 }
 
 pub(crate) fn read(
     sections: &[Section],
-    vips: Option<&[Ipv4Net]>,
+    vips: Option<&[IpNet]>,
     limits: Limits,
     notes: &mut Notes,
 ) -> Vec<DesiredService> {
@@ -136,6 +136,7 @@ fn service(
     }
     seen.insert(key, span.clone());
     check_port(key, &persistence, span, notes);
+    check_mask(section, key, &persistence, notes);
     check_one_packet(section, key, one_packet?, notes);
     let spec = ServiceSpec {
         key,
@@ -160,6 +161,28 @@ fn check_port(key: ServiceKey, persistence: &Asked, span: Range<usize>, notes: &
         let message = "port 0 stands for all ports, and such a service must keep its clients \
                        together: add persistence = \"5m\", or give a port from 1 to 65535";
         notes.add(span, message);
+    }
+}
+
+/// Services by mark are for clients of IPv4.
+fn check_mask(section: &Section, key: ServiceKey, persistence: &Asked, notes: &mut Notes) {
+    let Asked::For(persistence) = persistence else {
+        return;
+    };
+    let (address, whose) = match key.address().map(|address| address.ip()) {
+        Some(address) => (address, address.to_string()),
+        None => (Ipv4Addr::UNSPECIFIED.into(), "a service by mark".to_owned()),
+    };
+    let Some(value) = section.value("persistence") else {
+        return;
+    };
+    if !persistence.fits(address) {
+        let like = match address {
+            IpAddr::V4(_) => "like \"255.255.255.0\"",
+            IpAddr::V6(_) => "the length of a prefix like \"64\"",
+        };
+        let message = format!("the netmask is of the other family; for {whose} write {like}");
+        notes.add(value.span(), message);
     }
 }
 
@@ -353,7 +376,7 @@ fn service_address(
     section: &Section,
     context: &Context,
     notes: &mut Notes,
-) -> Option<Spanned<SocketAddrV4>> {
+) -> Option<Spanned<SocketAddr>> {
     if section.value("address").is_none() {
         section.missing("address", "\"192.0.2.1:80\", a VIP and its port", notes);
         return None;
@@ -366,7 +389,7 @@ fn service_address(
             return None;
         }
     };
-    let is_vip = |vips: &[Ipv4Net]| vips.iter().any(|vip| vip.addr() == *address.ip());
+    let is_vip = |vips: &[IpNet]| vips.iter().any(|vip| vip.addr() == address.ip());
     if !context.vips.is_none_or(is_vip) {
         let ip = address.ip();
         let message =

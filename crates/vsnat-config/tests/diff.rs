@@ -3,9 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use proptest::prelude::*;
 use vsnat_api::{
     Command, Mark, MarkRule, Persistence, Protocol, Scheduler, ServerSpec, ServiceKey, ServiceSpec,
@@ -19,7 +19,7 @@ fn servers() -> impl Strategy<Value = Vec<ServerSpec>> {
         let spec = |(host, (weight, upper_threshold))| ServerSpec {
             upper_threshold,
             ..ServerSpec::new(
-                SocketAddrV4::new(Ipv4Addr::new(10, 0, 100, host), 80),
+                SocketAddr::new(Ipv4Addr::new(10, 0, 100, host).into(), 80),
                 Weight::new(weight).unwrap(),
             )
         };
@@ -80,7 +80,7 @@ fn desired() -> impl Strategy<Value = Desired> {
 }
 
 fn key(n: u16) -> ServiceKey {
-    let address = SocketAddrV4::new(Ipv4Addr::new(192, 168, 28, 167), 80 + n);
+    let address = SocketAddr::new(IpAddr::from([192, 168, 28, 167]), 80 + n);
     let by_address = |protocol| ServiceKey::Address { protocol, address };
     match n % 4 {
         0 => by_address(Protocol::Tcp),
@@ -103,8 +103,10 @@ fn rule(mark: u32) -> MarkRule {
     }
 }
 
-fn prefix(n: u8) -> Ipv4Net {
-    Ipv4Net::new(Ipv4Addr::new(203, 0, n, 0), 24).unwrap()
+fn prefix(n: u8) -> IpNet {
+    Ipv4Net::new(Ipv4Addr::new(203, 0, n, 0), 24)
+        .unwrap()
+        .into()
 }
 
 /// The tables as the commands' meaning has it; every command must fit.

@@ -142,7 +142,12 @@ fn vips() {
     in_director("vips = [\"224.0.0.1\"]", 4, &["multicast"]);
     in_director("vips = [\"127.0.0.1\"]", 4, &["loopback"]);
     in_director("vips = [\"0.0.0.0\"]", 4, &["no host's address"]);
-    in_director("vips = [\"2001:db8::1\"]", 4, &["IPv6"]);
+    in_director("vips = [\"2001:db8::x\"]", 4, &["no IPv6 address"]);
+    in_director("vips = [\"2001:db8::1/129\"]", 4, &["/129", "/128"]);
+    in_director("vips = [\"fe80::1/64\"]", 4, &["link-local"]);
+    in_director("vips = [\"ff02::1\"]", 4, &["multicast"]);
+    in_director("vips = [\"::1\"]", 4, &["loopback"]);
+    in_director("vips = [\"::ffff:192.0.2.1\"]", 4, &["IPv6's words"]);
     in_director("vips = [\"www.example.org\"]", 4, &["is a name"]);
     in_director("vips = [\"192.168.28\"]", 4, &["no IPv4 address"]);
     in_director(

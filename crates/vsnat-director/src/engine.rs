@@ -19,13 +19,15 @@ use vsnat_dataplane::DataPlane;
 
 use crate::check::check;
 use crate::estimator::Estimator;
-use crate::host::address;
+use crate::host::address::{self, InterfaceAddress};
 use crate::host::masquerade::{self, Rules};
+use crate::host::masquerade6::Rules6;
 use crate::nat;
 use crate::preflight;
 use crate::reconcile;
 use crate::record::Record;
 use crate::restore::{self, RestoreError};
+use crate::six;
 use crate::start::Setup;
 use crate::watch::Seen;
 
@@ -52,6 +54,8 @@ pub(crate) struct Parts {
     pub interfaces: Vec<InterfaceView>,
     /// The masquerade as it is applied.
     pub rules: Option<Rules>,
+    /// That of IPv6.
+    pub rules6: Option<Rules6>,
     pub seen: Seen,
 }
 
@@ -149,8 +153,8 @@ impl Engine {
     /// Carries out commands in their order; each succeeds or fails by itself.
     pub fn apply(&self, commands: &[Command]) -> Result<Vec<Result<(), CommandError>>, Gone> {
         let results = self.with(|parts| {
-            let config = &self.setup.config;
-            let results = commands.iter().map(|command| parts.apply(command, config));
+            let setup = &self.setup;
+            let results = commands.iter().map(|command| parts.apply(command, setup));
             let results = results.collect();
             if commands.iter().any(changes_ports) {
                 self.refresh_masquerade(parts);
@@ -229,6 +233,7 @@ impl Engine {
         let keys = parts.data_plane.service_keys();
         let marks = parts.data_plane.marks();
         let rules = preflight::masquerade_rules(config, name, &addresses, keys, &marks);
+        self.refresh_masquerade6(parts, &addresses);
         if rules == parts.rules {
             return;
         }
@@ -249,6 +254,28 @@ impl Engine {
                 parts.rules = rules;
             }
             Err(error) => tracing::error!("cannot adapt the masquerade: {error}"),
+        }
+    }
+
+    /// The same for IPv6.
+    fn refresh_masquerade6(&self, parts: &mut Parts, addresses: &[InterfaceAddress]) {
+        let Setup { config, name, .. } = &self.setup;
+        let keys = parts.data_plane.service_keys();
+        let rules6 = six::rules(config, name, addresses, keys);
+        if rules6 == parts.rules6 {
+            return;
+        }
+        let table = masquerade::table_of(name);
+        if parts.record.table6.is_none() {
+            parts.record.table6 = Some(table.clone());
+            if let Err(error) = parts.record.save(&self.setup.paths.record) {
+                tracing::error!("cannot adapt the masquerade of IPv6: {error}");
+                return;
+            }
+        }
+        match six::hide(rules6.as_ref(), &table) {
+            Ok(()) => parts.rules6 = rules6,
+            Err(error) => tracing::error!("cannot adapt the masquerade of IPv6: {error}"),
         }
     }
 
@@ -296,9 +323,10 @@ fn changes_ports(command: &Command) -> bool {
 }
 
 impl Parts {
-    fn apply(&mut self, command: &Command, config: &Config) -> Result<(), CommandError> {
-        check(command, config)?;
-        nat::check(command, config, &self.data_plane)?;
+    fn apply(&mut self, command: &Command, setup: &Setup) -> Result<(), CommandError> {
+        check(command, &setup.config)?;
+        nat::check(command, &setup.config, &self.data_plane)?;
+        self.ready_for(command, setup)?;
         self.data_plane.apply(command)?;
         tracing::info!("command: {}", vsnat_config::describe(command));
         if let Command::Zero(service) = command {

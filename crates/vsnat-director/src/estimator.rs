@@ -6,7 +6,7 @@
 //! rates 5.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use vsnat_api::{Counters, Rates, ServiceKey, ServiceView};
@@ -21,7 +21,7 @@ const BYTES_SHIFT: u32 = 4;
 const BYTES_PLACES: u32 = 5;
 
 /// A service, or one of its servers.
-type Subject = (ServiceKey, Option<SocketAddrV4>);
+type Subject = (ServiceKey, Option<SocketAddr>);
 
 /// The averages of everything that is counted.
 #[derive(Debug, Default)]

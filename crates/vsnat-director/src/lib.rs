@@ -37,6 +37,7 @@ pub mod record;
 pub mod restore;
 mod run;
 mod serve;
+mod six;
 #[doc(hidden)]
 pub mod start;
 mod watch;

@@ -1,10 +1,10 @@
 //! Whether the host fits, found out without changing anything.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use thiserror::Error;
 use vsnat_api::{Forward, MarkRule, NatSource, ServiceKey};
 use vsnat_config::{Config, DirectorName, Masquerade, VipsInUse};
@@ -16,7 +16,7 @@ use crate::host::link::{self, Link};
 use crate::host::masquerade::{self, PortRange, Rules};
 use crate::host::sysctl::Setting;
 use crate::host::tool::ToolError;
-use crate::host::{arp, forwarding, loopback, neighbours, own_source};
+use crate::host::{arp, forwarding, forwarding6, loopback, neighbours, own_source};
 use crate::record::Record;
 
 /// The kernel's own types: without them there are no BPF timers.
@@ -42,7 +42,7 @@ pub enum PreflightError {
         vip.addr()
     )]
     VipOnOtherInterface {
-        vip: Ipv4Net,
+        vip: IpNet,
         interface: String,
         outer: String,
     },
@@ -60,7 +60,7 @@ pub enum PreflightError {
          from {outer}"
     )]
     VipPrefix {
-        vip: Ipv4Addr,
+        vip: IpAddr,
         prefix: u8,
         outer: String,
     },
@@ -135,6 +135,8 @@ pub struct Host {
     pub loopback: Vec<Setting>,
     /// `accept_local` of the inner interfaces.
     pub own_sources: Vec<Setting>,
+    /// The switches of IPv6, where it is asked for.
+    pub ipv6: Vec<Setting>,
 }
 
 /// Checks everything that can be checked beforehand. `record` is that of a
@@ -165,6 +167,13 @@ pub fn check(
     let loopback = loopback::found().map_err(|source| looking("the loopback interface", source))?;
     let own_sources = own_source::found(config.inner.iter().map(String::as_str))
         .map_err(|source| looking("accept_local", source))?;
+    let ipv6 = match config.has_ipv6() {
+        true => {
+            let inner = config.inner.iter().map(String::as_str);
+            forwarding6::found(inner).map_err(|source| looking("the IPv6 settings", source))?
+        }
+        false => Vec::new(),
+    };
     warn(config, &chosen, &addresses);
     Ok(Host {
         outer: outer.clone(),
@@ -176,6 +185,7 @@ pub fn check(
         neighbours,
         loopback,
         own_sources,
+        ipv6,
     })
 }
 
@@ -239,7 +249,7 @@ fn port_of(service: ServiceKey) -> Option<u16> {
     Some(service.address()?.port())
 }
 
-/// The networks of the inner interfaces, none inside another.
+/// The IPv4 networks of the inner interfaces, none inside another.
 pub fn inner_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<Ipv4Net> {
     let networks = config.inner.iter();
     let networks = networks.flat_map(|inner| address::networks_of(inner, addresses));
@@ -370,7 +380,7 @@ fn absent_vips(
                 });
             }
             // A VIP without a prefix in the file takes the one it is found with.
-            Some(owner) if owner.address != *vip && vip.prefix_len() != 32 => {
+            Some(owner) if owner.address != *vip && vip.prefix_len() != vip.max_prefix_len() => {
                 return Err(PreflightError::VipPrefix {
                     vip: vip.addr(),
                     prefix: owner.address.prefix_len(),
@@ -393,7 +403,8 @@ pub fn unused_on_link(
     if absent.is_empty() || !outer.is_running() {
         return Ok(());
     }
-    let vips: Vec<Ipv4Addr> = absent.iter().map(|vip| vip.address.addr()).collect();
+    let vips = absent.iter().filter_map(|vip| Some(vip.ipv4()?.addr()));
+    let vips: Vec<Ipv4Addr> = vips.collect();
     let owners = arp::probe(outer, &vips).map_err(|source| looking("the outer link", source))?;
     let Some((vip, mac)) = owners.into_iter().next() else {
         return Ok(());

@@ -51,8 +51,14 @@ pub struct Record {
     /// `accept_local` of the inner interfaces as found.
     #[serde(default)]
     pub own_sources: Vec<Setting>,
+    /// The switches of IPv6 as found; none while nothing of IPv6 was asked for.
+    #[serde(default)]
+    pub ipv6: Vec<Setting>,
     /// The nftables table to remove.
     pub table: Option<String>,
+    /// That of IPv6.
+    #[serde(default)]
+    pub table6: Option<String>,
     /// The routing table of FTP's helper, if it and its rules are to be removed.
     #[serde(default)]
     pub diversion: Option<u32>,
@@ -93,7 +99,9 @@ impl Record {
             neighbours: Vec::new(),
             loopback: Vec::new(),
             own_sources: Vec::new(),
+            ipv6: Vec::new(),
             table: None,
+            table6: None,
             diversion: None,
             mounted: Vec::new(),
             applied: Desired::default(),

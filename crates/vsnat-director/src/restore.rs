@@ -11,7 +11,7 @@ use vsnat_config::DirectorName;
 use vsnat_dataplane::DataPlane;
 
 use crate::host::address::{self, InterfaceAddress};
-use crate::host::{bpffs, diversion, masquerade, sysctl};
+use crate::host::{bpffs, diversion, masquerade, masquerade6, sysctl};
 use crate::paths::Paths;
 use crate::record::Record;
 
@@ -60,6 +60,11 @@ pub fn host(record: &Record) -> Vec<String> {
     if let Err(error) = sysctl::restore(&record.promotion) {
         failures.push(format!("promotion of addresses: {error}"));
     }
+    if let Some(table) = &record.table6
+        && let Err(error) = masquerade6::remove(table)
+    {
+        failures.push(format!("nftables table ip6 {table}: {error}"));
+    }
     if let Err(error) = sysctl::restore(&record.forwarding) {
         failures.push(format!("IPv4 forwarding: {error}"));
     }
@@ -71,6 +76,9 @@ pub fn host(record: &Record) -> Vec<String> {
     }
     if let Err(error) = sysctl::restore(&record.own_sources) {
         failures.push(format!("accept_local: {error}"));
+    }
+    if let Err(error) = sysctl::restore(&record.ipv6) {
+        failures.push(format!("IPv6 forwarding: {error}"));
     }
     failures
 }

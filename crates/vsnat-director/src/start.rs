@@ -4,6 +4,7 @@
 //! that had no director before is left as it was found; one whose data plane
 //! was forwarding already goes on forwarding.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,9 @@ use crate::engine::{Engine, Parts};
 use crate::host::address::{self, InterfaceAddress};
 use crate::host::bpffs::{self, Bpffs};
 use crate::host::masquerade::{self, Rules};
+use crate::host::masquerade6::{self, Rules6};
 use crate::host::sysctl::Setting;
-use crate::host::{arp, forwarding, link, loopback, neighbours, own_source};
+use crate::host::{advertise, arp, forwarding, link, loopback, neighbours, own_source};
 use crate::lanes;
 use crate::nat;
 use crate::netns::Namespace;
@@ -27,6 +29,7 @@ use crate::preflight::{self, Host, PreflightError};
 use crate::reconcile::{reconcile, running};
 use crate::record::{Record, RecordError};
 use crate::restore;
+use crate::six;
 use crate::watch::Seen;
 
 /// What a director is started with.
@@ -128,6 +131,12 @@ pub fn record(setup: &Setup, found: Option<Record>, host: &Host) -> Record {
             record.own_sources.push(switch.clone());
         }
     }
+    if record.ipv6.is_empty() {
+        record.ipv6.clone_from(&host.ipv6);
+    }
+    if !masquerade6::hidden(&setup.config, &host.addresses).is_empty() {
+        record.table6 = Some(masquerade::table_of(&setup.name));
+    }
     for interface in interfaces(&setup.config) {
         if !record.interfaces.iter().any(|known| known == interface) {
             record.interfaces.push(interface.to_owned());
@@ -164,6 +173,9 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
     for change in host_changes(config, host, rules.as_ref(), &record) {
         change.make()?;
     }
+    let keys = data_plane.service_keys();
+    let rules6 = six::rules(config, &setup.name, &host.addresses, keys);
+    hide_ipv6(rules6.as_ref(), &record)?;
     leave_old(config, &mut data_plane, &mut record);
     record.applied = config.desired();
     record.save(&setup.paths.record)?;
@@ -175,8 +187,17 @@ fn change(setup: &Setup, mut record: Record, host: &Host) -> Result<Parts, Start
         estimator: Default::default(),
         interfaces: views,
         rules,
+        rules6,
         seen,
     })
+}
+
+/// The servers' own traffic of IPv6.
+fn hide_ipv6(rules: Option<&Rules6>, record: &Record) -> Result<(), StartError> {
+    let Some(table) = &record.table6 else {
+        return Ok(());
+    };
+    six::hide(rules, table).map_err(|error| host_error("masquerade of IPv6", error))
 }
 
 fn open(setup: &Setup) -> Result<(DataPlane, Origin), StartError> {
@@ -222,6 +243,10 @@ fn settle(
     let set = data_plane.set_own_networks(&own);
     set.map_err(|error| refused("own networks", &error.to_string()))?;
     data_plane.set_sources(&sources(config, &host.addresses));
+
+    let own = six::own_networks(config, &host.addresses);
+    let set = data_plane.set_own_networks6(&own);
+    set.map_err(|error| refused("own networks of IPv6", &error.to_string()))?;
 
     let is_new = actual == Desired::default();
     let file = config.desired();
@@ -316,6 +341,8 @@ pub enum HostChange<'a> {
     Neighbours(&'a str),
     Loopback,
     OwnSource(&'a str),
+    /// IPv6 forwarding, with the neighbour timers of the inner interfaces.
+    Ipv6(&'a Config),
     Masquerade(&'a Rules),
     NoMasquerade(&'a str),
     RemoveAddress(&'a InterfaceAddress),
@@ -335,6 +362,9 @@ pub fn host_changes<'a>(
     changes.extend(inner.clone().map(HostChange::Neighbours));
     changes.extend(inner.map(HostChange::OwnSource));
     changes.push(HostChange::Loopback);
+    if !record.ipv6.is_empty() {
+        changes.push(HostChange::Ipv6(config));
+    }
     match (rules, &record.table) {
         (Some(rules), _) => changes.push(HostChange::Masquerade(rules)),
         (None, Some(table)) => changes.push(HostChange::NoMasquerade(table)),
@@ -368,6 +398,10 @@ impl HostChange<'_> {
                 let accepted = own_source::accept(interface);
                 accepted.map_err(|error| host_error("switching on accept_local", error))
             }
+            HostChange::Ipv6(config) => {
+                let enabled = six::enable(config);
+                enabled.map_err(|error| host_error("switching on IPv6 forwarding", error))
+            }
             HostChange::Masquerade(rules) => {
                 masquerade::apply(rules).map_err(|error| host_error("masquerade", error))
             }
@@ -395,8 +429,15 @@ pub fn announce(outer: &crate::host::link::Link, vip: &InterfaceAddress) {
     if !outer.is_running() {
         return;
     }
-    if let Err(error) = arp::announce(outer, vip.address.addr()) {
-        tracing::warn!("cannot announce {} by ARP: {error}", vip.address.addr());
+    let announced = match vip.address.addr() {
+        IpAddr::V4(address) => arp::announce(outer, address),
+        IpAddr::V6(address) => advertise::announce(outer, address),
+    };
+    if let Err(error) = announced {
+        tracing::warn!(
+            "cannot announce {} on its link: {error}",
+            vip.address.addr()
+        );
     }
 }
 
@@ -404,8 +445,11 @@ pub fn announce(outer: &crate::host::link::Link, vip: &InterfaceAddress) {
 /// addresses of the director itself.
 pub fn own_networks(config: &Config, addresses: &[InterfaceAddress]) -> Vec<ipnet::Ipv4Net> {
     let mut own = preflight::inner_networks(config, addresses);
-    let here = addresses.iter().map(|a| a.address.addr());
-    let vips = config.vips.iter().map(|vip| vip.addr());
+    let here = addresses.iter().filter_map(|a| Some(a.ipv4()?.addr()));
+    let vips = config.vips.iter().filter_map(|vip| match vip.addr() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    });
     let hosts = here.chain(vips).filter(|address| !address.is_loopback());
     own.extend(hosts.map(ipnet::Ipv4Net::from));
     ipnet::Ipv4Net::aggregate(&own)
@@ -428,7 +472,7 @@ pub fn sources(config: &Config, addresses: &[InterfaceAddress]) -> Vec<ipnet::Ip
         .filter(|a| place(a).0 != usize::MAX)
         .collect();
     own.sort_by_key(place);
-    own.into_iter().map(|a| a.address).collect()
+    own.into_iter().filter_map(InterfaceAddress::ipv4).collect()
 }
 
 /// The configured interfaces, the outer one first.

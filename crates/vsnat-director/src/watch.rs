@@ -18,6 +18,7 @@ use crate::host::address::{self, InterfaceAddress};
 use crate::host::{forwarding, link, neighbours, own_source};
 use crate::lanes;
 use crate::preflight;
+use crate::six;
 use crate::start::{Setup, announce, own_networks, sides, sources};
 
 /// An interface that is back serves after a second at most.
@@ -30,6 +31,7 @@ pub(crate) struct Seen {
     indices: BTreeMap<String, u32>,
     own: Vec<ipnet::Ipv4Net>,
     sources: Vec<ipnet::Ipv4Net>,
+    own6: Vec<ipnet::Ipv6Net>,
     /// The last failure of each interface, so that it is told once.
     failures: BTreeMap<String, String>,
 }
@@ -44,6 +46,7 @@ impl Seen {
             indices: found.collect(),
             own: Vec::new(),
             sources: Vec::new(),
+            own6: Vec::new(),
             failures: BTreeMap::new(),
         }
     }
@@ -116,6 +119,10 @@ impl Parts {
                 own_source::accept(interface).map_err(|error| error.to_string())?;
             }
         }
+        if !self.record.ipv6.is_empty() {
+            let enabled = six::enable_again(interface, side);
+            enabled.map_err(|error| format!("IPv6 forwarding: {error}"))?;
+        }
         let links = link::all().map_err(|error| error.to_string())?;
         // What one interface can do decides about the others too.
         let accelerated = lanes::accelerate(&setup.config, &links, &mut self.data_plane);
@@ -128,7 +135,7 @@ impl Parts {
         let links = link::all().map_err(|error| error.to_string())?;
         let present = address::all().map_err(|error| error.to_string())?;
         let here = links.iter().find(|link| link.name == *outer);
-        let is_absent = |vip: &&ipnet::Ipv4Net| {
+        let is_absent = |vip: &&ipnet::IpNet| {
             let is_it = |a: &InterfaceAddress| a.address.addr() == vip.addr();
             !present.iter().any(is_it)
         };
@@ -174,14 +181,20 @@ impl Parts {
             self.seen.sources = sources;
         }
         let own = own_networks(config, &addresses);
-        if own == self.seen.own {
+        if own == self.seen.own && six::own_networks(config, &addresses) == self.seen.own6 {
             return;
         }
         if let Err(error) = self.data_plane.set_own_networks(&own) {
             tracing::error!("cannot tell the packet path this host's addresses: {error}");
             return;
         }
+        let own6 = six::own_networks(config, &addresses);
+        if let Err(error) = self.data_plane.set_own_networks6(&own6) {
+            tracing::error!("cannot tell the packet path this host's IPv6 addresses: {error}");
+            return;
+        }
         self.seen.own = own;
+        self.seen.own6 = own6;
         changed(self);
     }
 }

@@ -29,7 +29,8 @@ pub(crate) fn host_port(
     }
     if let Some(rest) = text.strip_prefix('[') {
         let (host, port) = rest.split_once("]:")?;
-        return finish(host.parse::<Ipv6Addr>().ok()?, Some(port), protocol, names);
+        let host = host.parse().ok().or_else(|| names.address6_of(host))?;
+        return finish(host, Some(port), protocol, names);
     }
     if let Ok(host) = text.parse::<Ipv6Addr>() {
         return finish(host, None, protocol, names);

@@ -130,9 +130,14 @@ impl Line<'_> {
 
     fn check_server(&self) -> Result<(), Fault> {
         let tunneling = self.given.has(OptionId::Ipip);
+        // Unlike IPVS the director translates between the families, but for
+        // marks, whose packets may be of any address.
+        let has_address = matches!(self.service, Some(Service::Address { .. }));
+        let translated = has_address && self.given.has(OptionId::Masquerading);
         if let (Some(service), Some(server)) = (self.service, self.server)
             && service.family() != server.host.into()
             && !tunneling
+            && !translated
         {
             return Err(Fault::MixedFamilies);
         }
@@ -264,7 +269,7 @@ mod tests {
             ),
             ("-A -t 1.1.1.1:80 -p 1 -b x", "invalid scheduler flag `x'"),
             (
-                "-a -t 1.1.1.1:80 -r [fd00::1]:80 -m",
+                "-a -t 1.1.1.1:80 -r [fd00::1]:80",
                 "Different address family is allowed only for tunneling servers",
             ),
             (
@@ -307,12 +312,8 @@ mod tests {
     fn what_is_not_supported_yet_is_named_in_one_line() {
         let cases = [
             ("-A -t 1.1.1.1:80 -s none", "-s none"),
-            ("-A -f 1 -6", "-6 (IPv6)"),
-            (
-                "-A -t [fd00::1]:80 -p -s none",
-                "IPv6 addresses and -s none",
-            ),
-            ("-L -t [fd00::1]:80", "IPv6 addresses"),
+            ("-A -f 1 -6", "-6 (marks of IPv6)"),
+            ("-A -t [fd00::1]:80 -p -s none", "-s none"),
             ("-A -u 1.1.1.1:80 -p --pe sip", "--pe (persistence engines)"),
             (
                 "--start-daemon backup --syncid 9",

@@ -1,6 +1,6 @@
 //! The listing of connections, row by row: there may be a million.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 use vsnat_api::{ConnectionView, Protocol};
 
@@ -78,7 +78,7 @@ impl<'a> ConnectionRows<'a> {
         self.row.two_digits(seconds % 60).text(" ").next_column();
     }
 
-    fn endpoint(&mut self, address: SocketAddrV4, protocol: Option<Protocol>) {
+    fn endpoint(&mut self, address: SocketAddr, protocol: Option<Protocol>) {
         match self.options.names {
             NameStyle::Numeric => self.row.endpoint(address),
             NameStyle::Names => {

@@ -7,8 +7,8 @@
 //! look-ups of names come through [`Names`], text and exit codes go back to the
 //! caller.
 //!
-//! What ipvsadm knows and the director does not do yet (tunnels,
-//! IPv6, engines of persistence, daemons of synchronisation) is understood, checked by
+//! What ipvsadm knows and the director does not do yet (tunnels, marks of IPv6,
+//! engines of persistence, daemons of synchronisation) is understood, checked by
 //! ipvsadm's own rules, and then refused by name. Nothing is accepted and
 //! ignored.
 

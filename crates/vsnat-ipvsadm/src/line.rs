@@ -4,7 +4,7 @@
 //! it: `-r` without a port takes the port of the `-t` already read, `-M` the
 //! family, `-6` needs an `-f`. So does this.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use vsnat_api::{Mark, Persistence, Protocol, ServerSpec, SetTimeouts, Weight};
 
@@ -83,7 +83,7 @@ pub(crate) struct Line<'a> {
     /// Seconds of `-p`; the default where it had no number.
     pub(crate) persistent_s: u32,
     /// The mask of `-M`, which counts only with `-p`.
-    pub(crate) netmask: Ipv4Addr,
+    pub(crate) netmask: IpAddr,
     /// Empty for the default.
     pub(crate) scheduler: &'a str,
     pub(crate) scheduler_flags: &'a str,
@@ -240,7 +240,6 @@ impl<'a> Line<'a> {
     fn add_service(&mut self, protocol: Protocol, value: &str) -> Result<(), Fault> {
         let found = host_port(value, Some(protocol), self.names);
         let HostPort { host, port } = found.ok_or(Fault::VirtualAddress)?;
-        self.note_family(host);
         self.service = Some(Service::Address {
             protocol,
             host,
@@ -272,17 +271,9 @@ impl<'a> Line<'a> {
         let protocol = self.service.map(Service::names);
         let found = host_port(value, protocol, self.names);
         let HostPort { host, port } = found.ok_or(Fault::RealAddress)?;
-        self.note_family(host);
         let port = port.unwrap_or_else(|| self.service.map_or(0, Service::port));
         self.server = Some(Server { host, port });
         Ok(())
-    }
-
-    fn note_family(&mut self, host: IpAddr) {
-        match Family::from(host) {
-            Family::V4 => {}
-            Family::V6 => self.note("IPv6 addresses".to_owned()),
-        }
     }
 
     fn add_netmask(&mut self, value: &str) -> Result<(), Fault> {
@@ -290,12 +281,14 @@ impl<'a> Line<'a> {
             Some(Family::V6) => {
                 // A prefix length, read as far as it is a number.
                 let digits = value.split(|c: char| !c.is_ascii_digit()).next();
-                let length = digits.and_then(|digits| digits.parse().ok());
-                let legal = length.is_some_and(|length| (1..=Ipv6Addr::BITS).contains(&length));
-                legal.then_some(()).ok_or(Fault::Netmask6)
+                let length: Option<u8> = digits.and_then(|digits| digits.parse().ok());
+                let is_legal = |length: &u8| (1..=Ipv6Addr::BITS).contains(&u32::from(*length));
+                let length = length.filter(is_legal).ok_or(Fault::Netmask6)?;
+                self.netmask = Persistence::netmask_of_prefix6(length);
+                Ok(())
             }
             Some(Family::V4) | None => {
-                self.netmask = ipv4(value, self.names).ok_or(Fault::Netmask)?;
+                self.netmask = ipv4(value, self.names).ok_or(Fault::Netmask)?.into();
                 Ok(())
             }
         }

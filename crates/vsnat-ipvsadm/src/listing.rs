@@ -1,6 +1,7 @@
 //! Listings of services and servers, column by column as ipvsadm prints them.
 
 use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 
 use vsnat_api::{
     Counters, Forwarding, Persistence, Protocol, Rates, ServerSpec, ServerView, ServiceKey,
@@ -94,10 +95,11 @@ fn title(format: Format) -> &'static str {
 }
 
 fn service_row(service: &ServiceView, options: &ListOptions, names: &dyn Names) -> String {
-    let name = cut(
-        &service_name(service.spec.key, options.names, names),
-        NAME_WIDTH,
-    );
+    let name = service_name(service.spec.key, options.names, names);
+    let name = match service.spec.key.address() {
+        Some(SocketAddr::V6(_)) => name,
+        Some(SocketAddr::V4(_)) | None => cut(&name, NAME_WIDTH),
+    };
     let figures = options.figures;
     match options.format {
         Format::Stats => {
@@ -132,10 +134,10 @@ fn settings(spec: &ServiceSpec) -> String {
         // Writing to a string cannot fail.
         let _ = write!(text, " ({})", spec.flags.names(spec.scheduler));
     }
-    if let Some(Persistence { timeout_s, netmask }) = spec.persistence {
-        let _ = write!(text, " persistent {timeout_s}");
-        if netmask != Persistence::EVERY_CLIENT {
-            let _ = write!(text, " mask {netmask}");
+    if let Some(persistence) = spec.persistence {
+        let _ = write!(text, " persistent {}", persistence.timeout_s);
+        if let Some(mask) = mask(&persistence) {
+            let _ = write!(text, " mask {mask}");
         }
     }
     if spec.one_packet {
@@ -188,7 +190,10 @@ fn server_name(
     names: &dyn Names,
 ) -> String {
     let name = endpoint(server.spec.address, protocol, style, names);
-    let name = cut(&name, SERVER_WIDTH);
+    let name = match server.spec.address {
+        SocketAddr::V6(_) => name,
+        SocketAddr::V4(_) => cut(&name, SERVER_WIDTH),
+    };
     format!("  -> {name:<SERVER_WIDTH$}")
 }
 
@@ -212,6 +217,19 @@ fn rates(rates: &Rates) -> [u64; 5] {
     ]
 }
 
+/// The mask of the clients that are one, in ipvsadm's words; none where each
+/// client is one by itself.
+pub(crate) fn mask(persistence: &Persistence) -> Option<String> {
+    if persistence.netmask == Persistence::EVERY_CLIENT {
+        return None;
+    }
+    match (persistence.netmask, persistence.prefix6()) {
+        (IpAddr::V6(_), Some(length)) => Some(length.to_string()),
+        (netmask, _) => Some(netmask.to_string()),
+    }
+}
+
+/// ipvsadm cuts names of IPv4 to their column, and none of IPv6.
 fn cut(text: &str, width: usize) -> String {
     text.chars().take(width).collect()
 }

@@ -3,7 +3,7 @@
 //! The crate opens no socket, so whoever prints or reads names lends the
 //! look-ups: an executable those of its C library, a test a small table.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use vsnat_api::Protocol;
 
@@ -13,11 +13,14 @@ use crate::NameStyle;
 pub trait Names {
     /// The first IPv4 address of a host.
     fn address_of(&self, host: &str) -> Option<Ipv4Addr>;
+    /// The first IPv6 address of a host. ipvsadm looks for none, so that it
+    /// cannot read the names in brackets that it writes itself.
+    fn address6_of(&self, host: &str) -> Option<Ipv6Addr>;
     /// The port of a service such as "http". Each protocol has names of its
     /// own: "http" is none of SCTP's.
     fn port_of(&self, service: &str, protocol: Protocol) -> Option<u16>;
     /// The name of a host.
-    fn host_of(&self, address: Ipv4Addr) -> Option<String>;
+    fn host_of(&self, address: IpAddr) -> Option<String>;
     /// The name of the service at a port.
     fn service_of(&self, port: u16, protocol: Protocol) -> Option<String>;
 }
@@ -31,11 +34,15 @@ impl Names for NoNames {
         None
     }
 
+    fn address6_of(&self, _host: &str) -> Option<Ipv6Addr> {
+        None
+    }
+
     fn port_of(&self, _service: &str, _protocol: Protocol) -> Option<u16> {
         None
     }
 
-    fn host_of(&self, _address: Ipv4Addr) -> Option<String> {
+    fn host_of(&self, _address: IpAddr) -> Option<String> {
         None
     }
 
@@ -47,7 +54,7 @@ impl Names for NoNames {
 /// `host:port` as a listing shows it. Without a protocol a port has no name:
 /// so it is with the servers of a mark.
 pub(crate) fn endpoint(
-    address: SocketAddrV4,
+    address: SocketAddr,
     protocol: Option<Protocol>,
     style: NameStyle,
     names: &dyn Names,
@@ -55,10 +62,14 @@ pub(crate) fn endpoint(
     match style {
         NameStyle::Numeric => address.to_string(),
         NameStyle::Names => {
-            let host = names.host_of(*address.ip());
+            let host = names.host_of(address.ip());
             let host = host.unwrap_or_else(|| address.ip().to_string());
             let port = port_name(address.port(), protocol, names);
-            format!("{host}:{port}")
+            match address {
+                SocketAddr::V4(_) => format!("{host}:{port}"),
+                // ipvsadm puts names in brackets too.
+                SocketAddr::V6(_) => format!("[{host}]:{port}"),
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 //! library's gives ipvsadm.
 
 use std::cmp::Ordering;
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddr};
 
 use vsnat_api::{ServerView, ServiceKey, ServiceView};
 
@@ -46,15 +46,37 @@ fn compare_keys(a: ServiceKey, b: ServiceKey) -> Ordering {
             },
         ) => {
             let protocols = protocol.number().cmp(&other_protocol.number());
-            protocols.then_with(|| compare(address, other_address))
+            let keys = families(address, other_address).then(protocols);
+            keys.then_with(|| compare(address, other_address))
         }
         (ServiceKey::Mark { .. }, _) | (_, ServiceKey::Mark { .. }) => marks,
     }
 }
 
-fn compare(a: SocketAddrV4, b: SocketAddrV4) -> Ordering {
-    let address = signed_difference(a.ip().to_bits(), b.ip().to_bits());
-    address.then_with(|| a.port().cmp(&b.port()))
+fn compare(a: SocketAddr, b: SocketAddr) -> Ordering {
+    let words = words(a.ip()).into_iter().zip(words(b.ip()));
+    let mut differences = words.map(|(a, b)| signed_difference(a, b));
+    let address = differences.find(|difference| difference.is_ne());
+    let address = address.unwrap_or(Ordering::Equal);
+    let ends = families(a, b).then(address);
+    ends.then_with(|| a.port().cmp(&b.port()))
+}
+
+/// IPv4 comes first. Of one service's servers, ipvsadm's order of families is
+/// that of their bits; with it a server's place would hang on the others'.
+fn families(a: SocketAddr, b: SocketAddr) -> Ordering {
+    a.is_ipv6().cmp(&b.is_ipv6())
+}
+
+/// The words in which an address is compared; IPv4's is the first.
+fn words(address: IpAddr) -> [u32; 4] {
+    match address {
+        IpAddr::V4(address) => [address.to_bits(), 0, 0, 0],
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            [96, 64, 32, 0].map(|shift| (bits >> shift) as u32)
+        }
+    }
 }
 
 /// The sign of a C `int` that is a difference of two unsigned numbers.
@@ -92,7 +114,7 @@ mod tests {
     fn sorting_keeps_every_item_though_the_comparison_goes_round_in_circles() {
         let step = |index: u32| {
             let address = Ipv4Addr::from_bits(index.wrapping_mul(0x5555_5555));
-            SocketAddrV4::new(address, 80)
+            SocketAddr::new(address.into(), 80)
         };
         let addresses: Vec<_> = (0..100).map(step).collect();
         let mut sorted = merge_sort(addresses.iter().collect(), &|a, b| compare(*a, *b));

@@ -1,6 +1,6 @@
 //! From words to a request.
 
-use std::net::{IpAddr, SocketAddrV4};
+use std::net::SocketAddr;
 
 use vsnat_api::{
     Command, Forwarding, Persistence, Scheduler, ServerSpec, ServiceKey, ServiceSpec, SetTimeouts,
@@ -190,7 +190,7 @@ impl Line<'_> {
                 host,
                 port,
             }) => {
-                let address = socket_address(host, port)?;
+                let address = SocketAddr::new(host, port);
                 Ok(ServiceKey::Address { protocol, address })
             }
             Some(Service::Mark {
@@ -200,7 +200,7 @@ impl Line<'_> {
             Some(Service::Mark {
                 family: Family::V6, ..
             }) => Err(Fault::NotYet {
-                what: "IPv6".to_owned(),
+                what: "marks of IPv6".to_owned(),
             }),
             None => Err(Fault::VirtualAddress),
         }
@@ -234,9 +234,9 @@ impl Line<'_> {
         })
     }
 
-    fn server_address(&self) -> Result<SocketAddrV4, Fault> {
+    fn server_address(&self) -> Result<SocketAddr, Fault> {
         let server = self.server.ok_or(Fault::RealAddress)?;
-        socket_address(server.host, server.port)
+        Ok(SocketAddr::new(server.host, server.port))
     }
 
     fn list(&self) -> Result<Request, Fault> {
@@ -292,14 +292,5 @@ impl Line<'_> {
             true => NameStyle::Numeric,
             false => NameStyle::Names,
         }
-    }
-}
-
-fn socket_address(host: IpAddr, port: u16) -> Result<SocketAddrV4, Fault> {
-    match host {
-        IpAddr::V4(host) => Ok(SocketAddrV4::new(host, port)),
-        IpAddr::V6(_) => Err(Fault::NotYet {
-            what: "IPv6 addresses".to_owned(),
-        }),
     }
 }

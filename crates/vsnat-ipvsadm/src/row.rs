@@ -4,7 +4,8 @@
 //! of the standard library cost several times that, so the few forms that rows
 //! need are written digit by digit.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::fmt::Write;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The longest rows are those with names; others never make it grow.
 const CAPACITY: usize = 160;
@@ -68,9 +69,31 @@ impl Row {
         self.text(".").decimal(c).text(".").decimal(d)
     }
 
-    pub(crate) fn endpoint(&mut self, endpoint: SocketAddrV4) -> &mut Self {
+    pub(crate) fn endpoint(&mut self, endpoint: SocketAddr) -> &mut Self {
         let port = u64::from(endpoint.port());
-        self.address(*endpoint.ip()).text(":").decimal(port)
+        match endpoint {
+            SocketAddr::V4(endpoint) => self.address(*endpoint.ip()).text(":"),
+            SocketAddr::V6(endpoint) => self.address6(*endpoint.ip()).text(":"),
+        };
+        self.decimal(port)
+    }
+
+    /// In brackets. Which zeroes are left out is for the standard library.
+    fn address6(&mut self, address: Ipv6Addr) -> &mut Self {
+        // Writing to a string cannot fail.
+        let _ = write!(self.text, "[{address}]");
+        self
+    }
+
+    /// All digits of an IPv6 address, as the kernel writes it: in brackets.
+    pub(crate) fn whole6(&mut self, address: Ipv6Addr) -> &mut Self {
+        self.text.push('[');
+        for (place, group) in address.segments().into_iter().enumerate() {
+            let colon = if place == 0 { "" } else { ":" };
+            // Writing to a string cannot fail.
+            let _ = write!(self.text, "{colon}{group:04x}");
+        }
+        self.text("]")
     }
 
     /// Ends a column that is filled from the left, and the blank behind it.
@@ -140,8 +163,11 @@ mod tests {
         }
         for number in [0, 0xf, 0x1234_abcd, u32::MAX] {
             assert_eq!(row.clear().hex32(number).end(), format!("{number:08X}\n"));
-            let address = SocketAddrV4::new(Ipv4Addr::from_bits(number), number as u16);
-            assert_eq!(row.clear().endpoint(address).end(), format!("{address}\n"));
+            let four = SocketAddr::new(Ipv4Addr::from_bits(number).into(), number as u16);
+            assert_eq!(row.clear().endpoint(four).end(), format!("{four}\n"));
+            let six = Ipv6Addr::from_bits(u128::from(number) << 64 | 1);
+            let six = SocketAddr::new(six.into(), number as u16);
+            assert_eq!(row.clear().endpoint(six).end(), format!("{six}\n"));
         }
     }
 }

@@ -6,8 +6,9 @@
 
 use std::fmt::Write;
 
-use vsnat_api::{Forwarding, Persistence, Protocol, ServerSpec, ServiceKey, ServiceSpec, Services};
+use vsnat_api::{Forwarding, Protocol, ServerSpec, ServiceKey, ServiceSpec, Services};
 
+use crate::listing::mask;
 use crate::names::endpoint;
 use crate::{NameStyle, Names, Order, order};
 
@@ -56,11 +57,11 @@ fn service_option(key: ServiceKey, style: NameStyle, names: &dyn Names) -> Strin
 /// The options of a service, in ipvsadm's order.
 fn settings(spec: &ServiceSpec) -> String {
     let mut text = format!("-s {}", spec.scheduler);
-    if let Some(Persistence { timeout_s, netmask }) = spec.persistence {
+    if let Some(persistence) = spec.persistence {
         // Writing to a string cannot fail.
-        let _ = write!(text, " -p {timeout_s}");
-        if netmask != Persistence::EVERY_CLIENT {
-            let _ = write!(text, " -M {netmask}");
+        let _ = write!(text, " -p {}", persistence.timeout_s);
+        if let Some(mask) = mask(&persistence) {
+            let _ = write!(text, " -M {mask}");
         }
     }
     if spec.one_packet {

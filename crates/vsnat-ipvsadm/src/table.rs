@@ -164,7 +164,7 @@ pub(crate) const WORDS: &[Word] = &[
     word(O(OptionId::UdpService), "u", "udp-service", Value, Supported, "host:port", "the UDP service of this address"),
     word(O(OptionId::SctpService), "", "sctp-service", Value, Supported, "host:port", "the SCTP service of this address"),
     word(O(OptionId::FwmarkService), "f", "fwmark-service", Value, Supported, "mark", "the service of the packets that marking rules give this mark"),
-    word(O(OptionId::Ipv6), "6", "ipv6", Nothing, NotYet("IPv6"), "", ""),
+    word(O(OptionId::Ipv6), "6", "ipv6", Nothing, NotYet("marks of IPv6"), "", ""),
     word(O(OptionId::Scheduler), "s", "scheduler", Value, Supported, "scheduler", "how servers are picked: rr, wrr, lc, wlc (default), lblc, lblcr, sed, nq, fo, ovf, twos, sh, dh or mh"),
     word(O(OptionId::SchedFlags), "b", "sched-flags", Value, Supported, "flags", "of the scheduler: sh-fallback, sh-port, mh-fallback, mh-port"),
     word(O(OptionId::Persistent), "p", "persistent", Maybe, Supported, "[seconds]", "a client stays with its server this long, by default 360 seconds"),

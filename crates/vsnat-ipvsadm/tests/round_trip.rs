@@ -12,7 +12,7 @@
 #[path = "recordings/kernel.rs"]
 mod kernel;
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use kernel::Kernel;
 use proptest::prelude::*;
@@ -34,12 +34,20 @@ impl Names for MadeUpNames {
         Some(Ipv4Addr::from_bits(bits))
     }
 
+    fn address6_of(&self, host: &str) -> Option<Ipv6Addr> {
+        let bits = host.strip_prefix("six-")?.parse().ok()?;
+        Some(Ipv6Addr::from_bits(bits))
+    }
+
     fn port_of(&self, service: &str, _protocol: Protocol) -> Option<u16> {
         service.strip_prefix("port-")?.parse().ok()
     }
 
-    fn host_of(&self, address: Ipv4Addr) -> Option<String> {
-        Some(format!("host-{}", address.to_bits()))
+    fn host_of(&self, address: IpAddr) -> Option<String> {
+        match address {
+            IpAddr::V4(address) => Some(format!("host-{}", address.to_bits())),
+            IpAddr::V6(address) => Some(format!("six-{}", address.to_bits())),
+        }
     }
 
     fn service_of(&self, port: u16, _protocol: Protocol) -> Option<String> {
@@ -56,10 +64,19 @@ fn host() -> impl Strategy<Value = Ipv4Addr> {
     host.prop_map(Ipv4Addr::from_bits)
 }
 
+fn host6() -> impl Strategy<Value = Ipv6Addr> {
+    let low = prop_oneof![any::<u128>(), 1..4_u128];
+    low.prop_map(|low| Ipv6Addr::from_bits(0xfd00 << 112 | low))
+}
+
 /// Port 0 is there as often as all others, for it has rules of its own.
-fn address() -> impl Strategy<Value = SocketAddrV4> {
+fn address() -> impl Strategy<Value = SocketAddr> {
     let port = prop_oneof![Just(0), any::<u16>()];
-    (host(), port).prop_map(|(host, port)| SocketAddrV4::new(host, port))
+    let host = prop_oneof![
+        3 => host().prop_map(IpAddr::V4),
+        1 => host6().prop_map(IpAddr::V6),
+    ];
+    (host, port).prop_map(|(host, port)| SocketAddr::new(host, port))
 }
 
 fn key() -> impl Strategy<Value = ServiceKey> {
@@ -73,7 +90,11 @@ fn key() -> impl Strategy<Value = ServiceKey> {
 }
 
 fn persistence() -> impl Strategy<Value = Persistence> {
-    let netmask = prop_oneof![Just(Persistence::EVERY_CLIENT), host()];
+    let netmask = prop_oneof![
+        Just(Persistence::EVERY_CLIENT),
+        host().prop_map(IpAddr::V4),
+        (1..=128_u8).prop_map(Persistence::netmask_of_prefix6),
+    ];
     let timeout_s = 1..=Persistence::MAX_TIMEOUT_S;
     (timeout_s, netmask).prop_map(|(timeout_s, netmask)| Persistence { timeout_s, netmask })
 }
@@ -94,7 +115,9 @@ fn service() -> impl Strategy<Value = ServiceSpec> {
                 key,
                 scheduler,
                 flags: SchedulerFlags::from_bits(flags),
-                persistence: persistence.or(needs_persistence.then_some(usual)),
+                persistence: persistence
+                    .filter(|persistence| fits(persistence, &key))
+                    .or(needs_persistence.then_some(usual)),
                 one_packet: one_packet && matches!(key.protocol(), None | Some(Protocol::Udp)),
                 helper: None,
                 mss_clamp: None,
@@ -102,6 +125,12 @@ fn service() -> impl Strategy<Value = ServiceSpec> {
             }
         },
     )
+}
+
+/// A mask of the service's family; marks are of IPv4.
+fn fits(persistence: &Persistence, key: &ServiceKey) -> bool {
+    let address = key.address().map(|address| address.ip());
+    persistence.fits(address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
 }
 
 fn server() -> impl Strategy<Value = ServerSpec> {

@@ -21,6 +21,7 @@ pub mod report;
 pub mod sctp;
 pub mod servers;
 pub mod session;
+mod six;
 mod teardown;
 mod topology;
 
@@ -30,6 +31,7 @@ pub use error::LabError;
 pub use names::{LabName, Node};
 pub use namespace::Namespace;
 pub use process::ProcessId;
+pub use six::{GATEWAY6, VIP6, server_address6};
 pub use teardown::{Removal, remove};
 pub use topology::{
     CLIENTS, Cluster, DIRECTOR_OUTER, GATEWAY, INNER_INTERFACE, OUTER_INTERFACE, Offload,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use vsnat_api::SOCKET_ENV;
 use vsnat_config::DirectorName;
 use vsnat_director::Paths;
@@ -170,15 +170,15 @@ pub struct DenyArgs {
 pub enum DenyAction {
     /// Refuse a network or an address from now on.
     Add {
-        /// Like 203.0.113.0/24 or 203.0.113.9.
+        /// Like 203.0.113.0/24, 203.0.113.9 or 2001:db8:1::/48.
         #[arg(value_parser = prefix)]
-        prefix: Ipv4Net,
+        prefix: IpNet,
     },
     /// No longer refuse it.
     Del {
         /// As it was added.
         #[arg(value_parser = prefix)]
-        prefix: Ipv4Net,
+        prefix: IpNet,
     },
     /// Print what is refused.
     List,
@@ -231,12 +231,12 @@ impl Target {
 }
 
 /// A network, or an address that stands for itself.
-pub fn prefix(text: &str) -> Result<Ipv4Net, String> {
-    let net = match text.parse::<std::net::Ipv4Addr>() {
-        Ok(address) => Ipv4Net::from(address),
-        Err(_) => text
-            .parse::<Ipv4Net>()
-            .map_err(|_| "write it like 203.0.113.0/24 or 203.0.113.9".to_owned())?,
+pub fn prefix(text: &str) -> Result<IpNet, String> {
+    let net = match text.parse::<std::net::IpAddr>() {
+        Ok(address) => IpNet::from(address),
+        Err(_) => text.parse::<IpNet>().map_err(|_| {
+            "write it like 203.0.113.0/24, 203.0.113.9 or 2001:db8:1::/48".to_owned()
+        })?,
     };
     if net.addr() != net.network() {
         let network = net.trunc();
@@ -246,6 +246,14 @@ pub fn prefix(text: &str) -> Result<Ipv4Net, String> {
         ));
     }
     Ok(net)
+}
+
+/// The same where there is IPv4 only.
+pub fn prefix4(text: &str) -> Result<Ipv4Net, String> {
+    match prefix(text)? {
+        IpNet::V4(net) => Ok(net),
+        IpNet::V6(net) => Err(format!("{net} is of IPv6; here is IPv4 only")),
+    }
 }
 
 #[cfg(test)]
@@ -263,6 +271,11 @@ mod tests {
         assert_eq!(prefix("203.0.113.9").unwrap().to_string(), "203.0.113.9/32");
         assert_eq!(prefix("10.0.0.0/8").unwrap().to_string(), "10.0.0.0/8");
         assert!(prefix("10.0.0.1/8").unwrap_err().contains("10.0.0.0/8"));
+        assert_eq!(
+            prefix("2001:db8::9").unwrap().to_string(),
+            "2001:db8::9/128"
+        );
+        assert!(prefix4("2001:db8::/32").unwrap_err().contains("IPv4 only"));
         assert!(prefix("ten").is_err());
     }
 }

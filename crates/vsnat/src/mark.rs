@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use ipnet::Ipv4Net;
 use vsnat_api::{Command, Mark, MarkRule, PortRange, Protocol};
 
-use crate::cli::{Target, prefix};
+use crate::cli::{Target, prefix4};
 use crate::output;
 
 #[derive(Debug, Args)]
@@ -42,10 +42,10 @@ struct RuleArgs {
     #[arg(long)]
     protocol: Option<ProtocolName>,
     /// Source network or address.
-    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
+    #[arg(long, value_name = "PREFIX", value_parser = prefix4)]
     source: Option<Ipv4Net>,
     /// Destination network or address.
-    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
+    #[arg(long, value_name = "PREFIX", value_parser = prefix4)]
     destination: Option<Ipv4Net>,
     /// Destination ports, like 80,443,8000-8099.
     #[arg(long, value_name = "PORTS", value_delimiter = ',', value_parser = port_range)]

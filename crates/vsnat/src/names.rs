@@ -2,8 +2,9 @@
 //! C library, so that /etc/hosts, /etc/services and DNS all count.
 
 use std::ffi::{CStr, CString};
-use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
+use socket2::SockAddr;
 use vsnat_api::Protocol;
 use vsnat_ipvsadm::Names;
 
@@ -24,6 +25,14 @@ impl Names for SystemNames {
         })
     }
 
+    fn address6_of(&self, host: &str) -> Option<Ipv6Addr> {
+        let mut addresses = (host, 0).to_socket_addrs().ok()?;
+        addresses.find_map(|address| match address.ip() {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => Some(address),
+        })
+    }
+
     fn port_of(&self, service: &str, protocol: Protocol) -> Option<u16> {
         let service = CString::new(service).ok()?;
         // SAFETY: both are C strings that live through the call.
@@ -35,16 +44,16 @@ impl Names for SystemNames {
         Some(u16::from_be(port))
     }
 
-    fn host_of(&self, address: Ipv4Addr) -> Option<String> {
+    fn host_of(&self, address: IpAddr) -> Option<String> {
         let mut host = [0; MAX_HOST];
         let length = host.len() as libc::socklen_t;
-        let socket_address = socket_address(address);
+        let address = SockAddr::from(SocketAddr::new(address, 0));
         // SAFETY: the address and the buffer live through the call, and their
         // sizes are given; without a service buffer none is written.
         let result = unsafe {
             libc::getnameinfo(
-                (&raw const socket_address).cast(),
-                size_of::<libc::sockaddr_in>() as libc::socklen_t,
+                address.as_ptr().cast(),
+                address.len(),
                 host.as_mut_ptr(),
                 length,
                 std::ptr::null_mut(),
@@ -77,17 +86,6 @@ fn name_of(protocol: Protocol) -> &'static CStr {
         Protocol::Tcp => c"tcp",
         Protocol::Udp => c"udp",
         Protocol::Sctp => c"sctp",
-    }
-}
-
-fn socket_address(address: Ipv4Addr) -> libc::sockaddr_in {
-    libc::sockaddr_in {
-        sin_family: libc::AF_INET as libc::sa_family_t,
-        sin_port: 0,
-        sin_addr: libc::in_addr {
-            s_addr: u32::from(address).to_be(),
-        },
-        sin_zero: [0; 8],
     }
 }
 
@@ -125,7 +123,7 @@ mod tests {
             Some(Ipv4Addr::LOCALHOST)
         );
         assert_eq!(
-            SystemNames.host_of(Ipv4Addr::LOCALHOST).as_deref(),
+            SystemNames.host_of(Ipv4Addr::LOCALHOST.into()).as_deref(),
             Some("localhost")
         );
     }

@@ -128,7 +128,7 @@ fn fill(plane: &mut DataPlane) -> Result<AttachedBy, PathError> {
     plane.set_own_networks(&OWN)?;
     let key = ServiceKey::Address {
         protocol: Protocol::Udp,
-        address: VIP,
+        address: VIP.into(),
     };
     plane.apply(&Command::AddService(ServiceSpec::new(key, Scheduler::Rr)))?;
     for number in 0..SERVERS {

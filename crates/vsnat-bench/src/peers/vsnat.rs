@@ -52,7 +52,7 @@ impl Loaded {
     ) -> Result<(), PeersError> {
         let key = ServiceKey::Address {
             protocol,
-            address: SocketAddrV4::new(Vip::Vsnat.address(), port),
+            address: SocketAddrV4::new(Vip::Vsnat.address(), port).into(),
         };
         let spec = ServiceSpec::new(key, Scheduler::Rr);
         self.plane.apply(&Command::AddService(spec))?;

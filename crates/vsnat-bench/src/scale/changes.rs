@@ -121,7 +121,10 @@ impl Changes {
             let address = numbered(sizes.servers_of_one + change);
             let server = ServerSpec::new(address, Weight::ONE);
             added.push(self.timed(Command::AddServer { service, server })?);
-            removed.push(self.timed(Command::DeleteServer { service, address })?);
+            removed.push(self.timed(Command::DeleteServer {
+                service,
+                address: address.into(),
+            })?);
         }
         for (what, spent) in [("a server added", added), ("a server removed", removed)] {
             let median = median(spent.iter().map(|spent| spent.us).collect());
@@ -155,7 +158,8 @@ impl Changes {
         let mut met = 0;
         for _ in 0..=others {
             self.clients += 1;
-            let to = service.address().unwrap_or(SocketAddrV4::new(VIP, 0));
+            let port = service.address().map_or(0, |address| address.port());
+            let to = SocketAddrV4::new(VIP, port);
             let frame = from_client(client(self.clients), to, Segment::Syn);
             let frame = Frame {
                 bytes: &frame,
@@ -167,7 +171,10 @@ impl Changes {
         }
         let case = format!("{size}: of one round of clients, to the added server");
         report.goal(case, f64::from(met), "", Goal::Exactly(1.0));
-        self.apply(Command::DeleteServer { service, address })
+        self.apply(Command::DeleteServer {
+            service,
+            address: address.into(),
+        })
     }
 
     fn apply(&mut self, command: Command) -> Result<(), ScaleError> {
@@ -188,7 +195,7 @@ pub(super) fn service(number: u32) -> ServiceKey {
     let port = (number % PORTS) as u16 + 1;
     ServiceKey::Address {
         protocol: Protocol::Tcp,
-        address: SocketAddrV4::new(address.into(), port),
+        address: SocketAddrV4::new(address.into(), port).into(),
     }
 }
 

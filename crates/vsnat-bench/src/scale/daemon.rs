@@ -89,12 +89,18 @@ fn change(
     for change in 0..sizes.changes {
         let service = ServiceKey::Address {
             protocol: Protocol::Tcp,
-            address: address(change.wrapping_mul(0x9e37_79b1) % sizes.services),
+            address: address(change.wrapping_mul(0x9e37_79b1) % sizes.services).into(),
         };
         let address = server(sizes.servers_each + 1);
         let server = ServerSpec::new(address, Weight::ONE);
         added.push(timed(&client, Command::AddServer { service, server })?);
-        removed.push(timed(&client, Command::DeleteServer { service, address })?);
+        removed.push(timed(
+            &client,
+            Command::DeleteServer {
+                service,
+                address: address.into(),
+            },
+        )?);
     }
     for (what, times) in [("ipvsadm -a", added), ("ipvsadm -d", removed)] {
         let times = Sample::new(times);

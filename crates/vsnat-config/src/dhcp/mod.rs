@@ -110,7 +110,7 @@ fn others(section: &Section, notes: &mut Notes) -> OtherServers {
 
 /// The address of one host.
 fn host(text: &Spanned<&str>, notes: &mut Notes) -> Option<Ipv4Addr> {
-    let read = crate::address::server_address(text.get_ref());
+    let read = crate::address::host4(text.get_ref());
     let address = read.and_then(|(address, port)| match port {
         None => crate::address::unicast(address).map(|()| address),
         Some(_) => Err(format!("{address} has no port here; leave it out")),

@@ -107,7 +107,7 @@ fn one(section: &Section, usual: &Usual, notes: &mut Notes) -> Option<DhcpNetwor
         return None;
     }
     let text = section.text("network", notes)?;
-    let network = match address::network(text.get_ref()) {
+    let network = match address::network4(text.get_ref()) {
         Ok(network) => network,
         Err(message) => {
             notes.add(text.span(), message);
@@ -270,7 +270,7 @@ fn route(item: &Spanned<DeValue>, network: Ipv4Net, notes: &mut Notes) -> Option
     let to = section.text("to", notes);
     let via = section.text("via", notes);
     let (to, via) = (to?, via?);
-    let destination = match address::network(to.get_ref()) {
+    let destination = match address::network4(to.get_ref()) {
         Ok(destination) => destination,
         Err(message) => {
             notes.add(to.span(), message);

@@ -17,7 +17,7 @@ mod side_by_side;
 mod trial;
 
 use aya::Ebpf;
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::path::PathBuf;
 use vsnat_api::{
@@ -218,8 +218,8 @@ impl DataPlane {
         self.plane.expect_server(control, client_port)
     }
 
-    pub fn deny(&self) -> Vec<Ipv4Net> {
-        self.plane.denied()
+    pub fn deny(&self) -> Vec<IpNet> {
+        self.plane.denied_of_both()
     }
 
     pub fn set_timeouts(&mut self, timeouts: &Timeouts) {

@@ -44,7 +44,9 @@ impl<B: Backend> Plane<B> {
         let prefix = prefix.trunc();
         let bits = self.deny_bits(prefix);
         if bits & deny::DENIED != 0 {
-            return Err(CommandError::DenyExists { prefix });
+            return Err(CommandError::DenyExists {
+                prefix: prefix.into(),
+            });
         }
         if bits == 0 && self.deny.len() as u32 >= MAX_DENY {
             return Err(CommandError::Full {
@@ -61,7 +63,9 @@ impl<B: Backend> Plane<B> {
         let prefix = prefix.trunc();
         let bits = self.deny_bits(prefix);
         if bits & deny::DENIED == 0 {
-            return Err(CommandError::NoSuchDeny { prefix });
+            return Err(CommandError::NoSuchDeny {
+                prefix: prefix.into(),
+            });
         }
         self.put_deny(prefix, bits & !deny::DENIED)
             .map_err(failed)?;

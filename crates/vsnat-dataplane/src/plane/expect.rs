@@ -5,7 +5,7 @@
 //! kept in mind, so that two servers of one client never share one.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use thiserror::Error;
 use vsnat_abi::counters::Reason;
@@ -17,7 +17,6 @@ use vsnat_abi::time::{Coarse, coarse_span_from_ms};
 use vsnat_api::{Protocol, ServiceKey};
 use vsnat_core::{Inserted, Shared};
 
-use super::listing::address;
 use crate::plane::Plane;
 use crate::{Backend, BackendError};
 
@@ -208,7 +207,7 @@ impl<B: Backend> Plane<B> {
     fn is_service(&self, vip: SocketAddrV4, port: u16) -> bool {
         let key = ServiceKey::Address {
             protocol: Protocol::Tcp,
-            address: SocketAddrV4::new(*vip.ip(), port),
+            address: SocketAddrV4::new(*vip.ip(), port).into(),
         };
         self.services.contains_key(&key)
     }
@@ -227,6 +226,10 @@ fn port_after(first: u16, step: u16) -> u16 {
         let beyond = u32::from(first) + u32::from(step) - u32::from(u16::MAX) - 1;
         LOWEST_PORT + beyond as u16
     })
+}
+
+fn address(ip: Be32, port: Be16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::from(ip.bytes()), port.host())
 }
 
 fn ip(address: SocketAddrV4) -> Be32 {

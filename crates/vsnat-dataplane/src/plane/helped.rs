@@ -1,6 +1,6 @@
 //! Services whose connections speak of others, and who is asked to read them.
 
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use vsnat_abi::service::{Service, service_flag};
 use vsnat_abi::settings::flag;
@@ -22,7 +22,8 @@ impl<B: Backend> Plane<B> {
             service.is_some_and(|service| service.flags & service_flag::FTP != 0)
         };
         let helped = self.services.iter().filter(|(_, k)| is_helped(k.index));
-        helped.filter_map(|(key, _)| key.address()).collect()
+        let addresses = helped.filter_map(|(key, _)| key.address());
+        addresses.filter_map(ipv4).collect()
     }
 
     /// What the packet path and the next daemon are told of a helper.
@@ -58,7 +59,15 @@ pub(super) fn asked(service: &Service) -> Option<Helper> {
     (service.flags & service_flag::FTP_ASKED != 0).then_some(Helper::Ftp)
 }
 
+/// Control connections of IPv6 are none of the helper's.
+fn ipv4(address: SocketAddr) -> Option<SocketAddrV4> {
+    match address {
+        SocketAddr::V4(address) => Some(address),
+        SocketAddr::V6(_) => None,
+    }
+}
+
 fn is_ftp(key: ServiceKey) -> bool {
-    let port = key.address().map(|address| address.port());
+    let port = key.address().and_then(ipv4).map(|address| address.port());
     key.protocol() == Some(Protocol::Tcp) && port == Some(Helper::FTP_PORT)
 }

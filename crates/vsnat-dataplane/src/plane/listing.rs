@@ -1,11 +1,10 @@
 //! What the tables hold, in an administrator's words.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 use std::ops::Bound;
 
 use vsnat_abi::counters::Reason;
 use vsnat_abi::destination::{Dest, dest_state};
-use vsnat_abi::net::{Be16, Be32};
 use vsnat_abi::service::ServiceKey4;
 use vsnat_abi::slot::{Phase, Slot};
 use vsnat_abi::time::{coarse_from_ns, ms_from_coarse};
@@ -15,12 +14,12 @@ use vsnat_api::{
 };
 use vsnat_core::Shared;
 
+use crate::Backend;
 use crate::backend::Totals;
 use crate::plane::servers::{counted, forwarding_in};
-use crate::plane::services::{clamp_in, key_to_kernel};
+use crate::plane::services::clamp_in;
 use crate::plane::{Known, Plane};
 use crate::timeouts::state_of;
-use crate::{Backend, Region};
 
 impl<B: Backend> Plane<B> {
     /// All services, oldest first. Rates are zero: they need a history.
@@ -76,9 +75,9 @@ impl<B: Backend> Plane<B> {
         let now = coarse_from_ns(self.backend.now_ns());
         let used = self.used_slots();
         let end = first.saturating_add(count).min(used);
-        let memory = self.backend.memory();
-        for slot in (first..end).filter_map(|index| memory.slots.shared(index)) {
-            if let Some(view) = connection(slot, &memory.dests, now) {
+        let slots = self.backend.memory().slots;
+        for slot in (first..end).filter_map(|index| slots.shared(index)) {
+            if let Some(view) = self.connection(slot, now) {
                 each(view);
             }
         }
@@ -141,7 +140,7 @@ impl<B: Backend> Plane<B> {
         let memory = self.backend.memory();
         let service = memory.services.read(known.index).unwrap_or_default();
         let mut total = service.residue;
-        add(&mut total, self.totals_of_deleted(key_to_kernel(key)));
+        add(&mut total, self.totals_of_deleted(known.key));
         let servers = known
             .dests
             .iter()
@@ -170,12 +169,47 @@ impl<B: Backend> Plane<B> {
         }
     }
 
+    /// A slot as it is while it is live; one that changes while it is read is left
+    /// out, as if the listing had come a moment later.
+    fn connection(&self, slot: Shared<Slot>, now: u32) -> Option<ConnectionView> {
+        let word = slot.word();
+        if !word.is_live() {
+            return None;
+        }
+        let (forward, reply) = (slot.forward(), slot.reply());
+        if !slot.word().same_tenancy(word) {
+            return None;
+        }
+        // A mark in place of an address has no stand-in.
+        let virtual_address = match Protocol::from_number(forward.protocol) {
+            Some(_) => self.true_end(forward.dst, forward.dst_port),
+            None => (Ipv4Addr::from(forward.dst.bytes()), forward.dst_port.host()).into(),
+        };
+        let mut server = self.true_end(reply.src, reply.src_port);
+        // Packets that are not translated do not name their server.
+        if reply.src == forward.dst
+            && let Some(dest) = self.backend.memory().dests.read(slot.dest())
+        {
+            server = self.true_end(dest.address, forward.dst_port);
+        }
+        let left = word.deadline().wrapping_sub(now);
+        let left = if left < 1 << 31 { left } else { 0 };
+        Some(ConnectionView {
+            protocol: Protocol::from_number(forward.protocol),
+            client: self.true_end(forward.src, forward.src_port),
+            virtual_address,
+            server,
+            state: state_of(&forward, word.state()),
+            expires_ms: ms_from_coarse(left),
+        })
+    }
+
     fn server_view(&self, index: u32, dest: &Dest, totals: Totals) -> ServerView {
         let counts = self.backend.memory().dest_counts.read(index);
         let counts = counts.unwrap_or_default();
         ServerView {
             spec: ServerSpec {
-                address: address(dest.address, dest.port),
+                address: self.true_end(dest.address, dest.port),
                 forwarding: forwarding_in(dest),
                 weight: Weight::new(dest.weight).unwrap_or_default(),
                 upper_threshold: dest.upper,
@@ -190,44 +224,10 @@ impl<B: Backend> Plane<B> {
     }
 }
 
-/// A slot as it is while it is live; one that changes while it is read is left
-/// out, as if the listing had come a moment later.
-fn connection(slot: Shared<Slot>, dests: &Region<Dest>, now: u32) -> Option<ConnectionView> {
-    let word = slot.word();
-    if !word.is_live() {
-        return None;
-    }
-    let (forward, reply) = (slot.forward(), slot.reply());
-    if !slot.word().same_tenancy(word) {
-        return None;
-    }
-    let mut server = address(reply.src, reply.src_port);
-    // Packets that are not translated do not name their server.
-    if reply.src == forward.dst
-        && let Some(dest) = dests.read(slot.dest())
-    {
-        server = address(dest.address, forward.dst_port);
-    }
-    let left = word.deadline().wrapping_sub(now);
-    let left = if left < 1 << 31 { left } else { 0 };
-    Some(ConnectionView {
-        protocol: Protocol::from_number(forward.protocol),
-        client: address(forward.src, forward.src_port),
-        virtual_address: address(forward.dst, forward.dst_port),
-        server,
-        state: state_of(&forward, word.state()),
-        expires_ms: ms_from_coarse(left),
-    })
-}
-
 fn add(sum: &mut Totals, totals: Totals) {
     for (sum, value) in sum.iter_mut().zip(totals) {
         *sum += value;
     }
-}
-
-pub(super) fn address(ip: Be32, port: Be16) -> SocketAddrV4 {
-    SocketAddrV4::new(Ipv4Addr::from(ip.bytes()), port.host())
 }
 
 fn counters(totals: Totals) -> Counters {

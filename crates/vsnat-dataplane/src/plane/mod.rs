@@ -7,6 +7,7 @@
 mod deny;
 mod deny6;
 mod expect;
+mod families;
 mod filters;
 mod helped;
 mod listing;
@@ -28,6 +29,7 @@ mod views;
 use std::collections::BTreeMap;
 
 use ipnet::Ipv4Net;
+use vsnat_abi::service::ServiceKey4;
 use vsnat_abi::time::coarse_from_ns;
 use vsnat_api::{
     Command, CommandError, Helper, MarkRule, Persistence, Scheduler, SchedulerFlags, ServiceKey,
@@ -71,6 +73,8 @@ pub struct Plane<B> {
 #[derive(Clone, Debug)]
 struct Known {
     index: u32,
+    /// What the packet path finds it by.
+    key: ServiceKey4,
     scheduler: Scheduler,
     flags: SchedulerFlags,
     persistence: Option<Persistence>,
@@ -130,8 +134,8 @@ impl<B: Backend> Plane<B> {
             Command::EditServer { service, server } => self.edit_server(*service, server),
             Command::DeleteServer { service, address } => self.delete_server(*service, *address),
             Command::Zero(key) => self.zero(*key),
-            Command::DenyAdd(prefix) => self.deny_add(*prefix),
-            Command::DenyDelete(prefix) => self.deny_delete(*prefix),
+            Command::DenyAdd(prefix) => self.deny_any(*prefix),
+            Command::DenyDelete(prefix) => self.allow_any(*prefix),
             Command::SetTimeouts(timeouts) => self.change_timeouts(*timeouts),
             Command::Set(setting) => self.set(*setting),
             Command::MarkAdd(rule) => self.mark_add(rule),
@@ -188,9 +192,7 @@ impl<B: Backend> Plane<B> {
                 }
                 self.services.insert(key, known.clone());
             }
-            let put = self
-                .backend
-                .put_service_key(services::key_to_kernel(key), known.index);
+            let put = self.backend.put_service_key(known.key, known.index);
             if let Err(error) = put {
                 tracing::error!(%key, %error, "the service could not be mended");
             }

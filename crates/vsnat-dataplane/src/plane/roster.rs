@@ -2,12 +2,10 @@
 //! would otherwise be looked for through whole tables.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use vsnat_abi::destination::{Dest, dest_state};
 use vsnat_abi::service::ServiceKey4;
-
-use super::listing::address;
 
 /// Where destinations are found.
 #[derive(Debug, Default)]
@@ -59,7 +57,11 @@ fn is_gone(dest: &Dest) -> bool {
 }
 
 fn name(dest: &Dest) -> (ServiceKey4, SocketAddrV4) {
-    (dest.service, address(dest.address, dest.port))
+    (dest.service, end(dest))
+}
+
+fn end(dest: &Dest) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::from(dest.address.bytes()), dest.port.host())
 }
 
 /// Free indices, in the order in which they became free: one is not used again
@@ -110,7 +112,7 @@ mod tests {
         roster.free_dests.give(5);
         let (none, mut dest) = (Dest::default(), Dest::default());
         dest.state = dest_state::AVAILABLE;
-        let at = address(dest.address, dest.port);
+        let at = end(&dest);
         roster.follow(5, &none, &dest);
         assert_eq!(roster.find_gone(dest.service, at), None);
         let available = dest;

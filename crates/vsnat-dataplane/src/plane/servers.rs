@@ -3,7 +3,7 @@
 //! A deleted server keeps its index until its last connection is gone. Added
 //! again before that it gets its connections back, as in IPVS.
 
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use vsnat_abi::destination::{Dest, dest_state, forwarding};
 use vsnat_abi::net::{Be16, Be32};
@@ -15,7 +15,6 @@ use crate::Backend;
 use crate::backend::Totals;
 use crate::plane::order::Standing;
 use crate::plane::served::Packets;
-use crate::plane::services::{key_from_kernel, key_to_kernel};
 use crate::plane::{Known, Plane};
 
 /// IPVS keeps a deleted server without connections for two minutes.
@@ -36,14 +35,16 @@ impl<B: Backend> Plane<B> {
             return Err(CommandError::ServerExists);
         }
         check_address(server.address)?;
+        check_family(service, server)?;
         if known.dests.len() as u32 >= MAX_SERVERS_PER_SERVICE {
             return Err(CommandError::Full {
                 what: "servers of one service".to_owned(),
                 limit: MAX_SERVERS_PER_SERVICE,
             });
         }
-        let key = key_to_kernel(service);
-        let index = match self.roster.find_gone(key, server.address) {
+        let key = known.key;
+        let end = self.given_end(server.address)?;
+        let index = match self.roster.find_gone(key, end) {
             Some(index) => index,
             None => self.free_dest()?,
         };
@@ -54,8 +55,8 @@ impl<B: Backend> Plane<B> {
             _ => self.backend.dest_totals(index),
         };
         let dest = Dest {
-            address: Be32::from_bytes(server.address.ip().octets()),
-            port: Be16::from_host(server.address.port()),
+            address: Be32::from_bytes(end.ip().octets()),
+            port: Be16::from_host(end.port()),
             forwarding: forwarding_of(server),
             service: key,
             state: dest_state::AVAILABLE,
@@ -71,7 +72,7 @@ impl<B: Backend> Plane<B> {
             order: self.next_order,
             idle_since: 0,
             baseline,
-            source: self.sources.towards(*server.address.ip()),
+            source: self.sources.towards(*end.ip()),
             zero2: 0,
         };
         self.write_dest(index, dest);
@@ -98,6 +99,7 @@ impl<B: Backend> Plane<B> {
         check_thresholds(server)?;
         let found = self.find_dest(&known, server.address);
         let index = found.ok_or(CommandError::NoSuchServer)?;
+        check_family(service, server)?;
         let memory = *self.backend.memory();
         let Some(before) = memory.dests.read(index) else {
             return Err(CommandError::NoSuchServer);
@@ -130,7 +132,7 @@ impl<B: Backend> Plane<B> {
     pub(super) fn delete_server(
         &mut self,
         service: ServiceKey,
-        address: SocketAddrV4,
+        address: SocketAddr,
     ) -> Result<(), CommandError> {
         let mut known = self.known(service)?;
         let found = self.find_dest(&known, address);
@@ -194,7 +196,9 @@ impl<B: Backend> Plane<B> {
         if dest.state != dest_state::DELETED {
             return;
         }
-        let known = key_from_kernel(&dest.service).and_then(|key| self.services.get(&key));
+        let known = self
+            .true_key(&dest.service)
+            .and_then(|key| self.services.get(&key));
         let Some(index_of_service) = known.map(|known| known.index) else {
             return;
         };
@@ -212,9 +216,10 @@ impl<B: Backend> Plane<B> {
         known.ok_or(CommandError::ServiceNotDefined)
     }
 
-    fn find_dest(&self, known: &Known, address: SocketAddrV4) -> Option<u32> {
+    fn find_dest(&self, known: &Known, address: SocketAddr) -> Option<u32> {
         let dests = self.backend.memory().dests;
-        let is_it = |dest: &Dest| is_at(dest, address);
+        let end = self.path_end(address)?;
+        let is_it = |dest: &Dest| is_at(dest, end);
         let mut indices = known.dests.iter().copied();
         indices.find(|index| dests.read(*index).is_some_and(|dest| is_it(&dest)))
     }
@@ -289,11 +294,37 @@ fn check_thresholds(server: &ServerSpec) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// A server must be one host: IPVS refuses what is neither unicast nor local.
-fn check_address(address: SocketAddrV4) -> Result<(), CommandError> {
-    let ip = address.ip();
-    if ip.octets()[0] == 0 || ip.is_multicast() || ip.is_broadcast() {
-        return Err(CommandError::Invalid);
+/// Packets by mark are for servers of their own family, as in IPVS: they may
+/// be of any address.
+fn check_family(service: ServiceKey, server: &ServerSpec) -> Result<(), CommandError> {
+    let service_is_ipv6 = service.address().is_some_and(|address| address.is_ipv6());
+    match server.forwarding {
+        Forwarding::Masquerade => {}
+        // Its packets keep their header, so nothing stands for an address.
+        Forwarding::Route if service_is_ipv6 || server.address.is_ipv6() => {
+            let message = format!(
+                "direct routing to {} is for services and servers of IPv4; reach it by \
+                 translation (-m)",
+                server.address
+            );
+            return Err(CommandError::Failed { message });
+        }
+        Forwarding::Route => {}
     }
-    Ok(())
+    match (service, server.address) {
+        (ServiceKey::Address { .. }, _) | (ServiceKey::Mark { .. }, SocketAddr::V4(_)) => Ok(()),
+        (ServiceKey::Mark { .. }, SocketAddr::V6(_)) => Err(CommandError::Invalid),
+    }
+}
+
+/// A server must be one host: IPVS refuses what is neither unicast nor local.
+fn check_address(address: SocketAddr) -> Result<(), CommandError> {
+    let is_one_host = match address.ip() {
+        IpAddr::V4(ip) => ip.octets()[0] != 0 && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+    };
+    match is_one_host {
+        true => Ok(()),
+        false => Err(CommandError::Invalid),
+    }
 }

@@ -1,19 +1,18 @@
 //! Virtual services.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use vsnat_abi::destination::dest_state;
-use vsnat_abi::net::{Be16, Be32};
-
+use vsnat_abi::net::Be32;
 use vsnat_abi::service::{
     NO_VIEW, SEGMENT_AS_IT_IS, SEGMENT_BY_PATH, Service, ServiceKey4, VIEWS_PER_SERVICE,
     service_flag,
 };
 use vsnat_abi::time::{coarse_span_from_ms, ms_from_coarse};
 use vsnat_api::{
-    CommandError, Mark, MssClamp, Persistence, Protocol, Scheduler, SchedulerFlags, Segment,
-    ServiceKey, ServiceSpec, Source,
+    CommandError, MssClamp, Persistence, Scheduler, SchedulerFlags, Segment, ServiceKey,
+    ServiceSpec, Source,
 };
 
 use crate::Backend;
@@ -26,8 +25,9 @@ impl<B: Backend> Plane<B> {
         if self.services.contains_key(&spec.key) {
             return Err(CommandError::ServiceExists);
         }
+        check_mask(spec)?;
         let index = self.free_service()?;
-        let key = key_to_kernel(spec.key);
+        let key = self.given_key(spec.key)?;
         let service = Service {
             view: NO_VIEW,
             key,
@@ -42,6 +42,7 @@ impl<B: Backend> Plane<B> {
         self.write_service(index, service);
         let mut known = Known {
             index,
+            key,
             scheduler: spec.scheduler,
             flags: spec.flags,
             persistence: spec.persistence,
@@ -68,6 +69,7 @@ impl<B: Backend> Plane<B> {
     pub(super) fn edit_service(&mut self, spec: &ServiceSpec) -> Result<(), CommandError> {
         let known = self.services.get(&spec.key);
         let before = known.ok_or(CommandError::NoSuchService)?.clone();
+        check_mask(spec)?;
         let mut known = Known {
             scheduler: spec.scheduler,
             flags: spec.flags,
@@ -101,10 +103,8 @@ impl<B: Backend> Plane<B> {
     }
 
     pub(super) fn delete_service(&mut self, key: ServiceKey) -> Result<(), CommandError> {
-        if !self.services.contains_key(&key) {
-            return Err(CommandError::NoSuchService);
-        }
-        let removed = self.backend.remove_service_key(key_to_kernel(key));
+        let known = self.services.get(&key).ok_or(CommandError::NoSuchService)?;
+        let removed = self.backend.remove_service_key(known.key);
         removed.map_err(failed)?;
         self.forget_service(key);
         Ok(())
@@ -134,7 +134,7 @@ impl<B: Backend> Plane<B> {
             return;
         };
         let (index, dests) = (known.index, known.dests.clone());
-        let gone: Vec<u32> = self.roster.gone_of(key_to_kernel(key)).collect();
+        let gone: Vec<u32> = self.roster.gone_of(known.key).collect();
         for index in dests.into_iter().chain(gone) {
             if let Some(mut dest) = self.backend.memory().dests.read(index) {
                 dest.baseline = self.backend.dest_totals(index);
@@ -175,7 +175,7 @@ impl<B: Backend> Plane<B> {
 
     fn adopt_service(&mut self, index: u32, service: &Service, mut dests: Vec<(u64, u32)>) {
         let memory = *self.backend.memory();
-        let Some(key) = key_from_kernel(&service.key) else {
+        let Some(key) = self.true_key(&service.key) else {
             return;
         };
         dests.sort_unstable_by(|a, b| b.cmp(a));
@@ -187,6 +187,7 @@ impl<B: Backend> Plane<B> {
         }
         let known = Known {
             index,
+            key: service.key,
             scheduler: scheduler.unwrap_or(Scheduler::Wlc),
             flags: SchedulerFlags::from_bits(read.map_or(0, |view| view.flags as u8)),
             persistence: persistence_in(service),
@@ -214,7 +215,7 @@ impl<B: Backend> Plane<B> {
                 self.write_dest(index, dest);
             }
         }
-        self.orphan_deleted(key_to_kernel(key));
+        self.orphan_deleted(known.key);
         self.space.release(known.index, self.backend.now_ns());
     }
 
@@ -256,7 +257,11 @@ fn persistence_of(spec: &ServiceSpec) -> u32 {
 
 fn netmask_of(spec: &ServiceSpec) -> Be32 {
     let netmask = spec.persistence.map(|p| p.netmask);
-    Be32::from_bytes(netmask.unwrap_or(Persistence::EVERY_CLIENT).octets())
+    match netmask.unwrap_or(Persistence::EVERY_CLIENT) {
+        IpAddr::V4(netmask) => Be32::from_bytes(netmask.octets()),
+        // Refused by `check_mask`.
+        IpAddr::V6(_) => Be32::from_bytes(Ipv4Addr::BROADCAST.octets()),
+    }
 }
 
 fn segment_of(spec: &ServiceSpec) -> u32 {
@@ -292,29 +297,29 @@ fn persistence_in(service: &Service) -> Option<Persistence> {
     }
     Some(Persistence {
         timeout_s: (ms_from_coarse(service.persistence) / 1_000) as u32,
-        netmask: Ipv4Addr::from(service.netmask.bytes()),
+        netmask: Ipv4Addr::from(service.netmask.bytes()).into(),
     })
 }
 
-pub(crate) fn key_to_kernel(key: ServiceKey) -> ServiceKey4 {
-    match key {
-        ServiceKey::Address { protocol, address } => ServiceKey4 {
-            vip: Be32::from_bytes(address.ip().octets()),
-            port: Be16::from_host(address.port()),
-            protocol: protocol.number(),
-            zero: 0,
-        },
-        ServiceKey::Mark { mark } => ServiceKey4::of_mark(mark.get()),
+/// A mask of the other family groups no clients. Neither does one of IPv6: the
+/// packet path masks stand-ins, of which neighbours have nothing in common.
+fn check_mask(spec: &ServiceSpec) -> Result<(), CommandError> {
+    let Some(persistence) = spec.persistence else {
+        return Ok(());
+    };
+    let address = spec.key.address().map_or(NO_ADDRESS, |a| a.ip());
+    match (persistence.fits(address), persistence.netmask) {
+        (true, IpAddr::V4(_)) => Ok(()),
+        (false, _) => Err(CommandError::Invalid),
+        (true, IpAddr::V6(_)) => Err(CommandError::Failed {
+            message: format!(
+                "{} cannot keep networks of clients together: of IPv6 each client is kept by \
+                 itself; leave the netmask out",
+                spec.key
+            ),
+        }),
     }
 }
 
-pub(crate) fn key_from_kernel(key: &ServiceKey4) -> Option<ServiceKey> {
-    if key.is_mark() {
-        let mark = Mark::new(key.vip.host()).ok()?;
-        return Some(ServiceKey::Mark { mark });
-    }
-    Some(ServiceKey::Address {
-        protocol: Protocol::from_number(key.protocol)?,
-        address: super::listing::address(key.vip, key.port),
-    })
-}
+/// Services by mark are for clients of IPv4.
+const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

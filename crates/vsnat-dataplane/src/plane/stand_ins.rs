@@ -304,9 +304,7 @@ impl<B: Backend> Plane<B> {
                 uses(dest.service.vip);
             }
         }
-        self.services
-            .keys()
-            .for_each(|key| uses(super::services::key_to_kernel(*key).vip));
+        self.services.values().for_each(|known| uses(known.key.vip));
         let held = self.stand_ins.held.keys();
         used.extend(held.filter_map(|address| self.place(*address)));
         used

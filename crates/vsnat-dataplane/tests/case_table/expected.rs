@@ -28,7 +28,7 @@ fn helped(world: &mut dyn World, port: u16) -> ServiceKey {
 }
 
 fn address((ip, port): End) -> SocketAddrV4 {
-    endpoint(ip, port)
+    SocketAddrV4::new(ip.into(), port)
 }
 
 /// Opens a control connection as the packet path sees it.
@@ -76,7 +76,7 @@ pub fn a_control_connection_goes_to_the_host(world: &mut dyn World) {
         (1, 2, 1)
     );
     let found = world.proxied(address(from), address(vip)).unwrap();
-    assert_eq!(found.server, endpoint(SERVER_A, FTP));
+    assert_eq!(found.server, address((SERVER_A, FTP)));
     assert_eq!(found.source, address(from));
     // An end of either side is followed as ever.
     handed(

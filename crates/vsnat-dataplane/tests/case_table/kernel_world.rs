@@ -333,8 +333,13 @@ impl World for KernelWorld {
     /// Those of this case's clients.
     fn connections(&self) -> Vec<ConnectionView> {
         let all = self.plane.connections().into_iter();
-        all.filter(|c| c.client.ip().octets()[..3] == self.client()[..3])
-            .collect()
+        all.filter(|c| {
+            let IpAddr::V4(client) = c.client.ip() else {
+                return false;
+            };
+            client.octets()[..3] == self.client()[..3]
+        })
+        .collect()
     }
 
     fn count(&self, reason: &str) -> u64 {

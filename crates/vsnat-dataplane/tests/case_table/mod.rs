@@ -36,7 +36,7 @@ pub mod timed;
 pub mod wire;
 pub mod within;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 use vsnat_api::{
     Command, CommandError, ConnectionView, Protocol, Scheduler, ServerSpec, ServiceKey,
@@ -128,8 +128,8 @@ pub const SERVER_C: [u8; 4] = [10, 9, 0, 13];
 /// A port on which the machine itself listens.
 pub const LISTENED_PORT: u16 = 2_222;
 
-pub fn endpoint(ip: [u8; 4], port: u16) -> SocketAddrV4 {
-    SocketAddrV4::new(ip.into(), port)
+pub fn endpoint(ip: [u8; 4], port: u16) -> SocketAddr {
+    (ip, port).into()
 }
 
 pub fn service(world: &dyn World, protocol: Protocol, port: u16) -> ServiceKey {
@@ -144,7 +144,7 @@ pub fn add_service(world: &mut dyn World, key: ServiceKey, scheduler: Scheduler)
     world.apply(&Command::AddService(spec)).unwrap();
 }
 
-pub fn add_server(world: &mut dyn World, service: ServiceKey, address: SocketAddrV4, weight: u32) {
+pub fn add_server(world: &mut dyn World, service: ServiceKey, address: SocketAddr, weight: u32) {
     let server = ServerSpec::new(address, Weight::new(weight).unwrap());
     world
         .apply(&Command::AddServer { service, server })

@@ -254,7 +254,7 @@ pub fn counts(world: &dyn World, key: ServiceKey, server: [u8; 4]) -> (u32, u32,
     let services = world.services();
     let service = services.iter().find(|s| s.spec.key == key).unwrap();
     let mut servers = service.servers.iter();
-    let found = servers.find(|s| s.spec.address.ip().octets() == server);
+    let found = servers.find(|s| s.spec.address.ip() == std::net::IpAddr::from(server));
     let found = found.unwrap();
     (found.active, found.inactive, found.persistent)
 }

@@ -147,7 +147,10 @@ fn server(words: &[&str]) -> ServerSpec {
         upper_threshold: threshold("-x"),
         lower_threshold: threshold("-y"),
         ..ServerSpec::new(
-            value(words, "-r").unwrap().parse().unwrap(),
+            value(words, "-r")
+                .unwrap()
+                .parse::<std::net::SocketAddr>()
+                .unwrap(),
             Weight::new(weight).unwrap(),
         )
     }

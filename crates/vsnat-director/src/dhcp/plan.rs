@@ -43,12 +43,13 @@ fn place(
         addresses.iter().filter(move |a| a.interface == name)
     };
     for (index, name) in inner.iter().enumerate() {
-        let mut here = of(name).map(|a| a.address.addr());
+        let mut here = of(name).filter_map(|a| Some(a.ipv4()?.addr()));
         if let Some(own) = here.find(|own| network.network.contains(own)) {
             return Ok((Some(Link(index)), own));
         }
     }
-    let mut any = inner.iter().flat_map(of).map(|a| a.address.addr());
+    let any = inner.iter().flat_map(of);
+    let mut any = any.filter_map(|a| Some(a.ipv4()?.addr()));
     match (network.router, any.next()) {
         // Behind a relay agent: reached by routing.
         (Some(_), Some(own)) => Ok((None, own)),

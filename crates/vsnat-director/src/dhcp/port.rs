@@ -61,7 +61,9 @@ impl Port {
             interface: interface.to_owned(),
             index,
             mac: Hardware::new(mac),
-            addresses: own.map(|address| address.address.addr()).collect(),
+            addresses: own
+                .filter_map(|address| Some(address.ipv4()?.addr()))
+                .collect(),
             datagrams: datagrams(interface).map_err(failed)?,
             packets: packets(index, SERVER_PORT).map_err(failed)?,
         })

@@ -1,7 +1,7 @@
 //! Who ought to serve: leases, seen with the rules of the file.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use vsnat_api::{DhcpLease, DhcpLeaseState, Weight};
@@ -40,7 +40,7 @@ pub(super) fn of(leases: &[DhcpLease], rules: &[Enrolment]) -> BTreeMap<Place, C
         let Some(rule) = rules.iter().find(|rule| is_about(rule, lease)) else {
             continue;
         };
-        let address = SocketAddrV4::new(lease.address, rule.port);
+        let address = SocketAddr::new(lease.address.into(), rule.port);
         let candidate = Candidate {
             weight: rule.weight,
             slow_start: Duration::from_secs(rule.slow_start_s.into()),

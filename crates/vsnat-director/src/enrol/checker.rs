@@ -1,6 +1,6 @@
 //! Whether a server serves.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A way to find out; the reason of a failure is told to people.
 pub(super) trait Checker: Send + Sync + 'static {
-    fn check(&self, address: SocketAddrV4) -> impl Future<Output = Result<(), String>> + Send;
+    fn check(&self, address: SocketAddr) -> impl Future<Output = Result<(), String>> + Send;
 }
 
 /// It accepts a connection.
@@ -19,7 +19,7 @@ pub(super) trait Checker: Send + Sync + 'static {
 pub(super) struct TcpConnect;
 
 impl Checker for TcpConnect {
-    async fn check(&self, address: SocketAddrV4) -> Result<(), String> {
+    async fn check(&self, address: SocketAddr) -> Result<(), String> {
         match timeout(PATIENCE, TcpStream::connect(address)).await {
             Ok(Ok(_stream)) => Ok(()),
             Ok(Err(error)) => Err(format!("cannot connect: {error}")),

@@ -13,7 +13,7 @@ mod member;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ const PERIOD: Duration = Duration::from_secs(2);
 const CHECKS_AT_ONCE: usize = 64;
 
 /// A server of a service.
-type Place = (ServiceKey, SocketAddrV4);
+type Place = (ServiceKey, SocketAddr);
 
 /// Which machines are servers by enrolment, and why.
 #[derive(Debug)]

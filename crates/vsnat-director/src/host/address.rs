@@ -1,11 +1,11 @@
 //! The VIPs on the outer interface, and which networks an interface is in.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use ipnet::{Ipv4Net, ipv4_mask_to_prefix};
+use ipnet::{IpNet, Ipv4Net};
 use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::SockaddrIn;
+use nix::sys::socket::SockaddrStorage;
 use serde::{Deserialize, Serialize};
 
 use super::sysctl::{self, Setting};
@@ -15,19 +15,29 @@ use super::tool::{Tool, ToolError};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InterfaceAddress {
     pub interface: String,
-    pub address: Ipv4Net,
+    pub address: IpNet,
 }
 
-/// Every IPv4 address of this network namespace.
+impl InterfaceAddress {
+    pub fn ipv4(&self) -> Option<Ipv4Net> {
+        match self.address {
+            IpNet::V4(address) => Some(address),
+            IpNet::V6(_) => None,
+        }
+    }
+}
+
+/// Every address of this network namespace, but for IPv6's link-local ones,
+/// which mean another host on each link.
 pub fn all() -> std::io::Result<Vec<InterfaceAddress>> {
     let mut found = Vec::new();
     for entry in getifaddrs()? {
-        let ip = entry.address.as_ref().and_then(|a| a.as_sockaddr_in());
-        let mask = entry.netmask.as_ref().and_then(|a| a.as_sockaddr_in());
-        let (Some(ip), Some(mask)) = (ip.map(SockaddrIn::ip), mask.map(SockaddrIn::ip)) else {
+        let ip = entry.address.as_ref().and_then(ip_of);
+        let mask = entry.netmask.as_ref().and_then(ip_of);
+        let (Some(ip), Some(mask)) = (ip, mask) else {
             continue;
         };
-        let Some(address) = with_mask(ip, mask) else {
+        let Some(address) = with_mask(ip, mask).filter(is_of_more_than_a_link) else {
             continue;
         };
         // An alias label like eth0:1 is not a device of its own.
@@ -38,10 +48,11 @@ pub fn all() -> std::io::Result<Vec<InterfaceAddress>> {
     Ok(found)
 }
 
-/// The networks that the addresses of an interface are in.
+/// The IPv4 networks that the addresses of an interface are in.
 pub fn networks_of(interface: &str, all: &[InterfaceAddress]) -> Vec<Ipv4Net> {
     let here = all.iter().filter(|a| a.interface == interface);
-    let mut networks: Vec<Ipv4Net> = here.map(|a| a.address.trunc()).collect();
+    let here = here.filter_map(InterfaceAddress::ipv4);
+    let mut networks: Vec<Ipv4Net> = here.map(|address| address.trunc()).collect();
     networks.sort();
     networks.dedup();
     networks
@@ -56,10 +67,13 @@ pub fn promotion(interface: &str) -> std::io::Result<Setting> {
 /// Puts an address on an interface; it must not be there.
 pub fn add(wanted: &InterfaceAddress) -> Result<(), ToolError> {
     let InterfaceAddress { interface, address } = wanted;
-    let address = address.to_string();
-    let mut arguments = vec!["address", "add", &address, "dev", interface];
-    if wanted.address.prefix_len() < 31 {
-        arguments.extend(["broadcast", "+"]);
+    let text = address.to_string();
+    let mut arguments = vec!["address", "add", &text, "dev", interface];
+    match address {
+        IpNet::V4(address) if address.prefix_len() < 31 => arguments.extend(["broadcast", "+"]),
+        IpNet::V4(_) => {}
+        // It serves at once, as one of IPv4 does.
+        IpNet::V6(_) => arguments.push("nodad"),
     }
     Tool::Ip.run(&arguments).map(drop)
 }
@@ -73,6 +87,7 @@ pub fn remove(unwanted: &InterfaceAddress) -> Result<(), ToolError> {
     let InterfaceAddress { interface, address } = unwanted;
     let setting = format!("/proc/sys/net/ipv4/conf/{interface}/promote_secondaries");
     let found = fs::read_to_string(&setting).ok();
+    let found = found.filter(|_| unwanted.ipv4().is_some());
     let promote = found.as_deref().is_some_and(|value| value.trim() == "0");
     if promote {
         let _ = fs::write(&setting, "1");
@@ -84,7 +99,18 @@ pub fn remove(unwanted: &InterfaceAddress) -> Result<(), ToolError> {
     removed.map(drop)
 }
 
-fn with_mask(ip: Ipv4Addr, mask: Ipv4Addr) -> Option<Ipv4Net> {
-    let prefix = ipv4_mask_to_prefix(mask).ok()?;
-    Ipv4Net::new(ip, prefix).ok()
+fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
+    let four = address.as_sockaddr_in().map(|a| a.ip().into());
+    four.or_else(|| address.as_sockaddr_in6().map(|a| a.ip().into()))
+}
+
+fn with_mask(ip: IpAddr, mask: IpAddr) -> Option<IpNet> {
+    IpNet::with_netmask(ip, mask).ok()
+}
+
+fn is_of_more_than_a_link(address: &IpNet) -> bool {
+    match address.addr() {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(address) => !address.is_unicast_link_local(),
+    }
 }

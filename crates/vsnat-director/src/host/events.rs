@@ -13,8 +13,12 @@ use tokio::io::unix::AsyncFd;
 use super::news::{Neighbours, News};
 
 /// Groups of the route family to listen to.
-const GROUPS: i32 =
-    libc::RTMGRP_LINK | libc::RTMGRP_NEIGH | libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV4_ROUTE;
+const GROUPS: i32 = libc::RTMGRP_LINK
+    | libc::RTMGRP_NEIGH
+    | libc::RTMGRP_IPV4_IFADDR
+    | libc::RTMGRP_IPV4_ROUTE
+    | libc::RTMGRP_IPV6_IFADDR
+    | libc::RTMGRP_IPV6_ROUTE;
 
 /// Neighbours take a hundred bytes; what is longer may be cut off.
 const BUFFER: usize = 4_096;

@@ -37,6 +37,26 @@ pub fn watch(interface: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// The same timers of IPv6.
+pub(super) fn found6(interface: &str) -> io::Result<Vec<Setting>> {
+    let timers = TIMERS.into_iter();
+    timers
+        .map(|(timer, _)| sysctl::read(switch_of6(interface, timer)))
+        .collect()
+}
+
+/// Has the kernel ask the neighbours of IPv6 more often.
+pub fn watch6(interface: &str) -> io::Result<()> {
+    for (timer, value) in TIMERS {
+        sysctl::write(&switch_of6(interface, timer), value)?;
+    }
+    Ok(())
+}
+
+fn switch_of6(interface: &str, timer: &str) -> String {
+    format!("ipv6/{}", switch_of(interface, timer))
+}
+
 fn switch_of(interface: &str, timer: &str) -> String {
     format!("neigh/{interface}/{timer}")
 }

@@ -6,7 +6,7 @@
 //! addresses and routes are rare, and all of them count.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Place and size of what is read (linux/netlink.h, linux/neighbour.h,
 /// linux/rtnetlink.h).
@@ -31,7 +31,7 @@ pub enum News {
 }
 
 /// A neighbour on an interface.
-type Neighbour = (u32, Ipv4Addr);
+type Neighbour = (u32, IpAddr);
 
 /// The neighbours as they were last told.
 #[derive(Debug, Default)]
@@ -90,11 +90,11 @@ fn message(data: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     Some((kind, body, data.get(next..).unwrap_or_default()))
 }
 
-/// An IPv4 neighbour and its hardware address, if that is valid. Tables of
-/// bridges and the other family come by the same message.
+/// A neighbour and its hardware address, if that is valid. Tables of bridges
+/// come by the same message.
 fn neighbour(body: &[u8]) -> Option<(Neighbour, Option<Vec<u8>>)> {
-    let family = *body.first()?;
-    if i32::from(family) != libc::AF_INET {
+    let family = i32::from(*body.first()?);
+    if family != libc::AF_INET && family != libc::AF_INET6 {
         return None;
     }
     let interface = u32::from_ne_bytes(bytes(body, 4)?);
@@ -104,7 +104,7 @@ fn neighbour(body: &[u8]) -> Option<(Neighbour, Option<Vec<u8>>)> {
     let mut rest = body.get(NEIGHBOUR..)?;
     while let Some((kind, value, next)) = attribute(rest) {
         match kind {
-            NDA_DST => address = bytes(value, 0).map(|octets: [u8; 4]| Ipv4Addr::from(octets)),
+            NDA_DST => address = destination(family, value),
             NDA_LLADDR => mac = Some(value.to_vec()),
             _ => {}
         }
@@ -112,6 +112,13 @@ fn neighbour(body: &[u8]) -> Option<(Neighbour, Option<Vec<u8>>)> {
     }
     let is_valid = state & (NUD_INCOMPLETE | NUD_FAILED) == 0;
     Some(((interface, address?), mac.filter(|_| is_valid)))
+}
+
+fn destination(family: i32, value: &[u8]) -> Option<IpAddr> {
+    match family == libc::AF_INET6 {
+        true => bytes(value, 0).map(|octets: [u8; 16]| octets.into()),
+        false => bytes(value, 0).map(|octets: [u8; 4]| octets.into()),
+    }
 }
 
 fn attribute(data: &[u8]) -> Option<(u16, &[u8], &[u8])> {
@@ -140,9 +147,13 @@ mod tests {
         body.extend(7u32.to_ne_bytes());
         body.extend(state.to_ne_bytes());
         body.extend([0, 0]);
-        body.extend(8u16.to_ne_bytes());
+        let address: &[u8] = match family {
+            libc::AF_INET6 => &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11],
+            _ => &[10, 0, 100, 11],
+        };
+        body.extend((4 + address.len() as u16).to_ne_bytes());
         body.extend(NDA_DST.to_ne_bytes());
-        body.extend([10, 0, 100, 11]);
+        body.extend(address);
         if let Some(mac) = mac {
             body.extend(10u16.to_ne_bytes());
             body.extend(NDA_LLADDR.to_ne_bytes());
@@ -183,6 +194,15 @@ mod tests {
         let gone = told(libc::RTM_DELNEIGH, libc::AF_INET, STALE, Some(OTHER));
         assert_eq!(neighbours.hear(&gone), News::Matters);
         assert_eq!(neighbours.hear(&gone), News::Nothing);
+    }
+
+    #[test]
+    fn neighbours_of_ipv6_are_heard_as_well() {
+        let mut neighbours = Neighbours::default();
+        let told = |mac| told(libc::RTM_NEWNEIGH, libc::AF_INET6, REACHABLE, Some(mac));
+        assert_eq!(neighbours.hear(&told(MAC)), News::Nothing);
+        assert_eq!(neighbours.hear(&told(MAC)), News::Nothing);
+        assert_eq!(neighbours.hear(&told(OTHER)), News::Matters);
     }
 
     #[test]

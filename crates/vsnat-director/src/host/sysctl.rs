@@ -1,4 +1,4 @@
-//! Settings of IPv4: read, written, and set back.
+//! Settings of IPv4 and IPv6: read, written, and set back.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,12 @@ use serde::{Deserialize, Serialize};
 /// The sysctls of IPv4; `/proc/sys/net` shows those of the reader's namespace.
 const SYSCTL: &str = "/proc/sys/net/ipv4";
 
-/// A switch and its value, the switch named relative to the IPv4 sysctls.
+/// Those of IPv6, and how a switch of theirs begins.
+const SYSCTL6: &str = "/proc/sys/net/ipv6";
+const IPV6: &str = "ipv6/";
+
+/// A switch and its value, the switch named relative to the IPv4 sysctls, or as
+/// `ipv6/…`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     pub switch: String,
@@ -17,7 +22,10 @@ pub struct Setting {
 }
 
 pub(super) fn path_of(switch: &str) -> PathBuf {
-    Path::new(SYSCTL).join(switch)
+    match switch.strip_prefix(IPV6) {
+        Some(switch) => Path::new(SYSCTL6).join(switch),
+        None => Path::new(SYSCTL).join(switch),
+    }
 }
 
 pub(super) fn read(switch: String) -> io::Result<Setting> {

@@ -1,6 +1,6 @@
 //! `/proc/net/ip_vs_conn`: the connections, row by row.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 use vsnat_api::ConnectionView;
 
@@ -41,8 +41,12 @@ impl IpVsConn {
         self.row.decimal_right(seconds, EXPIRES_WIDTH).end()
     }
 
-    fn endpoint(&mut self, address: SocketAddrV4) {
-        self.row.hex32(address.ip().to_bits()).next_column();
+    fn endpoint(&mut self, address: SocketAddr) {
+        match address {
+            SocketAddr::V4(address) => self.row.hex32(address.ip().to_bits()),
+            SocketAddr::V6(address) => self.row.whole6(*address.ip()),
+        };
+        self.row.next_column();
         self.row.hex16(address.port()).next_column();
     }
 }

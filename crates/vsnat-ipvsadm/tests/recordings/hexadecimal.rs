@@ -1,6 +1,6 @@
 //! Addresses as the files of IPVS show them.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A row of `/proc/net/ip_vs` with the numbers of a listing.
 pub fn readable(row: &str) -> String {
@@ -16,19 +16,16 @@ pub fn readable(row: &str) -> String {
     words.collect::<Vec<String>>().join(" ")
 }
 
-pub fn address(host: &str, port: &str) -> Option<SocketAddrV4> {
-    // An IPv6 address holds colons, which are no digits.
-    let host = Ipv4Addr::from_bits(mark(host)?);
-    Some(SocketAddrV4::new(host, u16::from_str_radix(port, 16).ok()?))
+pub fn address(host: &str, port: &str) -> Option<SocketAddr> {
+    let host: IpAddr = match host.strip_prefix('[') {
+        Some(host) => host.trim_end_matches(']').parse::<Ipv6Addr>().ok()?.into(),
+        None => Ipv4Addr::from_bits(mark(host)?).into(),
+    };
+    Some(SocketAddr::new(host, u16::from_str_radix(port, 16).ok()?))
 }
 
 fn endpoint(word: &str) -> Option<String> {
     let (host, port) = word.rsplit_once(':')?;
-    if let Some(host) = host.strip_prefix('[') {
-        let host: Ipv6Addr = host.trim_end_matches(']').parse().ok()?;
-        let port = u16::from_str_radix(port, 16).ok()?;
-        return Some(SocketAddrV6::new(host, port, 0, 0).to_string());
-    }
     address(host, port).map(|address| address.to_string())
 }
 

@@ -1,6 +1,6 @@
 //! A table in memory that refuses what IPVS refuses.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use vsnat_api::{
     Command, CommandError, ConnectionView, Counters, Rates, ServerSpec, ServerView, ServiceKey,
@@ -120,7 +120,9 @@ impl Kernel {
             return Err(CommandError::ServerExists);
         }
         let host = spec.address.ip();
-        if host.is_multicast() || host.is_broadcast() || host.is_unspecified() {
+        let is_broadcast = host == Ipv4Addr::BROADCAST;
+        let is_foreign = host.is_ipv6() && matches!(key, ServiceKey::Mark { .. });
+        if host.is_multicast() || is_broadcast || host.is_unspecified() || is_foreign {
             return Err(CommandError::Invalid);
         }
         let server = ServerView {
@@ -170,7 +172,7 @@ impl Kernel {
     fn server(
         &mut self,
         key: ServiceKey,
-        address: SocketAddrV4,
+        address: SocketAddr,
     ) -> Result<&mut ServerView, CommandError> {
         let mut servers = self.defined(key)?.servers.iter_mut();
         let found = servers.find(|server| server.spec.address == address);

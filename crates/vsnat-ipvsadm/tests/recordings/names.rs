@@ -1,6 +1,6 @@
 //! The names that the recording machine knew.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vsnat_api::Protocol;
 use vsnat_ipvsadm::Names;
@@ -22,6 +22,17 @@ const HOSTS: &[(&str, Ipv4Addr)] = &[
     ),
 ];
 
+const HOSTS6: &[(&str, Ipv6Addr)] = &[
+    (
+        "vip6.example",
+        Ipv6Addr::new(0xfd00, 1, 0, 0, 0, 0, 0, 0x100),
+    ),
+    (
+        "rs1v6.example",
+        Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, 0x11),
+    ),
+];
+
 /// Of TCP and UDP; it knew none of SCTP.
 const SERVICES: &[(&str, u16)] = &[
     ("tcpmux", 1),
@@ -35,9 +46,22 @@ const SERVICES: &[(&str, u16)] = &[
 
 pub struct RecordedNames;
 
+impl RecordedNames {
+    /// Of either family.
+    pub fn any_address_of(&self, host: &str) -> Option<IpAddr> {
+        let found = self.address6_of(host).map(IpAddr::V6);
+        found.or_else(|| self.address_of(host).map(IpAddr::V4))
+    }
+}
+
 impl Names for RecordedNames {
     fn address_of(&self, host: &str) -> Option<Ipv4Addr> {
         let found = HOSTS.iter().find(|(name, _)| *name == host);
+        found.map(|(_, address)| *address)
+    }
+
+    fn address6_of(&self, host: &str) -> Option<Ipv6Addr> {
+        let found = HOSTS6.iter().find(|(name, _)| *name == host);
         found.map(|(_, address)| *address)
     }
 
@@ -49,9 +73,11 @@ impl Names for RecordedNames {
         found.map(|(_, port)| *port)
     }
 
-    fn host_of(&self, address: Ipv4Addr) -> Option<String> {
-        let found = HOSTS.iter().find(|(_, host)| *host == address);
-        found.map(|(name, _)| (*name).to_owned())
+    fn host_of(&self, address: IpAddr) -> Option<String> {
+        let hosts = HOSTS.iter().map(|(name, host)| (*name, IpAddr::V4(*host)));
+        let hosts6 = HOSTS6.iter().map(|(name, host)| (*name, IpAddr::V6(*host)));
+        let found = hosts.chain(hosts6).find(|(_, host)| *host == address);
+        found.map(|(name, _)| name.to_owned())
     }
 
     fn service_of(&self, port: u16, protocol: Protocol) -> Option<String> {

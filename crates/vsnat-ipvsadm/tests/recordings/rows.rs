@@ -3,7 +3,7 @@
 //! A sorted listing has a row for each line of the saved table, in the same
 //! order: so the line tells which rows to expect, names and cut columns apart.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 use vsnat_api::{Command, ConnectionState, ConnectionView, Counters, Protocol, Rates, ServerView};
 use vsnat_ipvsadm::{Names, NoNames, Request, parse};
@@ -19,9 +19,9 @@ pub fn supported_lines(lines: &[String]) -> Vec<String> {
     kept.cloned().collect()
 }
 
-/// All but IPv6, engines of persistence and tunnels.
+/// All but marks of IPv6, engines of persistence and tunnels.
 fn is_supported(line: &str, table: &[String]) -> bool {
-    if line.contains('[') || line.contains(" -6 ") || line.contains(" --pe ") {
+    if line.contains(" -6 ") || line.contains(" --pe ") {
         return false;
     }
     let words: Vec<&str> = line.split(' ').collect();
@@ -318,7 +318,7 @@ fn unsorted_lines(recording: &Recording) -> Vec<&str> {
     lines
 }
 
-/// A row of the connection listing, unless it is of another family.
+/// A row of the connection listing.
 fn connection(row: &str) -> Option<ConnectionView> {
     let words: Vec<&str> = row.split_whitespace().collect();
     if let [protocol, _, _, _, _, _, _, state, expires] = words.as_slice() {
@@ -361,17 +361,18 @@ fn protocol_of(name: &str) -> Option<Option<Protocol>> {
     found.map(Some)
 }
 
-fn address(text: &str, protocol: Option<Protocol>) -> Option<SocketAddrV4> {
+fn address(text: &str, protocol: Option<Protocol>) -> Option<SocketAddr> {
     let (host, port) = text.rsplit_once(':')?;
-    let host = host
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let host = bare
         .parse()
         .ok()
-        .or_else(|| RecordedNames.address_of(host))?;
+        .or_else(|| RecordedNames.any_address_of(bare))?;
     let port = port
         .parse()
         .ok()
         .or_else(|| RecordedNames.port_of(port, protocol?))?;
-    Some(SocketAddrV4::new(host, port))
+    Some(SocketAddr::new(host, port))
 }
 
 fn state_of(name: &str) -> Option<ConnectionState> {

@@ -152,9 +152,11 @@ fn of_links(facts: &mut Facts) -> anyhow::Result<()> {
     let addresses = address::all().context("cannot list the addresses")?;
     facts.addresses = addresses
         .into_iter()
-        .map(|found| Address {
-            interface: found.interface,
-            network: found.address,
+        .filter_map(|found| {
+            Some(Address {
+                network: found.ipv4()?,
+                interface: found.interface,
+            })
         })
         .collect();
     of_outer_link(facts);

@@ -38,7 +38,7 @@ impl Found {
     /// The addresses of an interface, with their prefixes.
     pub fn addresses_of(&self, interface: &str) -> Vec<Ipv4Net> {
         let here = self.addresses.iter().filter(|a| a.interface == interface);
-        here.map(|a| a.address).collect()
+        here.filter_map(|a| a.ipv4()).collect()
     }
 
     pub fn networks_of(&self, interface: &str) -> Vec<Ipv4Net> {

@@ -192,7 +192,7 @@ impl Bench {
         ip(&format!("-n {} {words}", self.neighbours()));
     }
 
-    fn inside(&self, command: &str) -> String {
+    pub fn inside(&self, command: &str) -> String {
         let words: Vec<&str> = command.split_whitespace().collect();
         let output = Command::new("ip")
             .args(["netns", "exec", &self.name])

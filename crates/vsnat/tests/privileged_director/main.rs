@@ -15,5 +15,6 @@ mod proc;
 mod refusing;
 mod serving;
 mod settings;
+mod six;
 mod unit;
 mod xdp;

@@ -25,6 +25,7 @@ mod routed;
 #[path = "../scenario/mod.rs"]
 #[allow(dead_code, reason = "shared with the other scenarios")]
 mod scenario;
+mod six;
 mod strangers;
 mod untouched;
 mod within;

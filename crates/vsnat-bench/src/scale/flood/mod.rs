@@ -84,7 +84,7 @@ impl Director {
         for traffic in Traffic::ALL {
             let service = ServiceKey::Address {
                 protocol: Protocol::Tcp,
-                address: network::service(traffic),
+                address: network::service(traffic).into(),
             };
             let spec = ServiceSpec::new(service, Scheduler::Wlc);
             director.plane.apply(&Command::AddService(spec))?;
