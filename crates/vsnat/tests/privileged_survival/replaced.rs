@@ -109,7 +109,6 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
         "vsnat_inner_exp",
         "vsnat_inner_par",
         "vsnat_inner_res",
-        "vsnat_local",
         "vsnat_outer",
         "vsnat_outer_alo",
         "vsnat_outer_cho",
@@ -119,7 +118,6 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
         "vsnat_outer_par",
         "vsnat_outer_ref",
         "vsnat_outer_sen",
-        "vsnat_within",
     ];
     assert_eq!(names, wanted);
 }
