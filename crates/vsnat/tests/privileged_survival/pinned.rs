@@ -25,7 +25,7 @@ pub fn sweep(lab: &LabName) -> Sweep {
     reports.get(&0, 0).unwrap().0
 }
 
-/// Every program in the kernel that uses the words which all programs of this lab
+/// Every program in the kernel that uses the words which most programs of this lab
 /// share, by its number: attached, armed or held by a process.
 pub fn programs(lab: &LabName) -> BTreeMap<u32, String> {
     let shared = MapData::from_pin(pin(lab, map::SHARED)).unwrap();

@@ -113,7 +113,6 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
         "vsnat_inner_res",
         "vsnat_inner_six",
         "vsnat_inner_six",
-        "vsnat_local",
         "vsnat_outer",
         "vsnat_outer_alo",
         "vsnat_outer_cho",
@@ -127,7 +126,6 @@ fn replace(bed: &mut Bed, web: &Web, how: Stop, arguments: &[String]) {
         "vsnat_outer_six",
         "vsnat_six_error",
         "vsnat_six_out",
-        "vsnat_within",
     ];
     assert_eq!(names, wanted);
 }
