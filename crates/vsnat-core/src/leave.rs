@@ -168,7 +168,7 @@ fn another_way<P: Packet, T: Tables>(
         slot.set_way(direction, lately);
         return next;
     }
-    let end = end(tables, head, slot.dest(), to);
+    let end = end(tables, direction, head, slot.dest(), to);
     let (next, way) = ask(packet, tables, generation, head, to, end, now);
     slot.set_way(direction, way);
     hop::remember(tables, direction, slot.dest(), client, way);
@@ -242,7 +242,7 @@ pub(crate) fn send_alone<P: Packet, T: Tables>(
     let next = match hop::cached(tables, way, generation, now) {
         Some(next) => next,
         None => {
-            let end = end(tables, head, passage.dest, &to);
+            let end = end(tables, passage.direction, head, passage.dest, &to);
             let (next, way) = ask(packet, tables, generation, head, &to, end, now);
             hop::remember(tables, passage.direction, passage.dest, client, way);
             next
@@ -287,8 +287,8 @@ pub(crate) fn stays(from: &FlowKey4, to: &FlowKey4) -> bool {
 /// Where a packet goes to: a server that takes it as it came has an address of
 /// its own, which the packet does not name.
 #[inline(always)]
-fn end<T: Tables>(tables: &T, head: &Head, dest: u32, to: &FlowKey4) -> Be32 {
-    if !stays(&head.key, to) {
+fn end<T: Tables>(tables: &T, direction: Direction, head: &Head, dest: u32, to: &FlowKey4) -> Be32 {
+    if direction == Direction::Reply || !stays(&head.key, to) {
         return to.dst;
     }
     match tables.dest(dest) {
