@@ -10,6 +10,7 @@
 #![no_std]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
+mod admit;
 pub mod ahead;
 mod alone;
 pub mod atomic;

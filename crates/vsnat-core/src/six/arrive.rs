@@ -7,8 +7,8 @@ use vsnat_abi::net::Be32;
 use vsnat_abi::service::ServiceKey4;
 use vsnat_abi::settings::{Settings, deny, flag};
 
+use crate::admit::may_open;
 use crate::find::look_up;
-use crate::open::may_open;
 use crate::parse::{ETH_LEN, FTP_DATA, Head, Part, SCTP, TCP, UDP};
 use crate::sctp;
 use crate::six::head::{Head6, head};

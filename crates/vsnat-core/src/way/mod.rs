@@ -16,11 +16,12 @@ use vsnat_abi::destination::dest_state;
 use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, deny, flag};
 
+use crate::admit::opens;
 use crate::clamp;
 use crate::find::{Found, find, look_up};
 use crate::icmp;
 use crate::leave;
-use crate::open::{is_reuse, opens};
+use crate::open::is_reuse;
 use crate::parse::{Head, Part, SYN, parse};
 use crate::pieces::{first_of, remember_divided};
 use crate::quote::is_error;

@@ -14,10 +14,11 @@ use vsnat_abi::flow::Direction;
 use vsnat_abi::settings::{Settings, mode, no_server};
 
 use super::{Standing, Step, in_silence, not_ours, other, sending, settle, standing};
+use crate::admit::{admit, opens, spare};
 use crate::find::{Hint, find, find_by, find_opened, look_up};
 use crate::icmp::{self, Kind};
 use crate::leave::{alive, send, send_alone};
-use crate::open::{Closed, Wish, admit, choose, end, no_server, open, opens, spare};
+use crate::open::{Closed, Wish, choose, end, no_server, open};
 use crate::parse::{Head, Part, TCP, UDP, parse};
 use crate::persist::Kept;
 use crate::pieces::{later, remember, remember_foreign};
