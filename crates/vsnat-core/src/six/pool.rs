@@ -1,7 +1,7 @@
 //! From addresses to their stand-ins and back.
 
 use vsnat_abi::net::Be32;
-use vsnat_abi::settings::Settings;
+use vsnat_abi::settings::{Settings, flag};
 use vsnat_abi::stand_in::{FIRST_STAND_IN, Ip6, STAND_INS, StandIn};
 use vsnat_abi::time::Coarse;
 
@@ -96,9 +96,11 @@ fn at(settings: Shared<Settings>, place: u32) -> Be32 {
     Be32::from_raw(settings.pool() | place.to_be())
 }
 
+/// While nothing of IPv6 was asked for, the pool's addresses are as any others:
+/// a laboratory may have clients there.
 #[inline(always)]
 pub(crate) fn is_stand_in(settings: Shared<Settings>, address: Be32) -> bool {
-    address.raw() & settings.pool_mask() == settings.pool()
+    settings.has(flag::HAS_SIX) && address.raw() & settings.pool_mask() == settings.pool()
 }
 
 #[inline(always)]
